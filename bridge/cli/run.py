@@ -1,0 +1,89 @@
+"""`bridge run`: the service."""
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+
+from bridge.cli.context import CONFIG, ConfigPath, configuration, fail, run_async
+
+if TYPE_CHECKING:
+    from bridge.config import Config
+    from bridge.service import Service
+
+_log = structlog.get_logger()
+
+
+def run(
+    config: ConfigPath = CONFIG,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.", envvar="BRIDGE_LOG_LEVEL")] = "info",
+) -> None:
+    """Run the service: receiver, worker and scheduler."""
+    from bridge import logs
+
+    if log_level.lower() not in ("debug", "info", "warning", "error"):
+        fail("--log-level is one of debug, info, warning, error", 2)
+    loaded = configuration(config)
+    logs.configure(log_level)
+    run_async(lambda: _serve(loaded))
+
+
+async def _serve(config: "Config") -> None:
+    from bridge.service import running
+    from bridge.serving import serving
+    from bridge.web import create_app
+
+    await _prepare_database(config)
+    stop = _stop_event()
+    async with running(config) as service, serving(create_app(service), config.server.host, config.server.port) as url:
+        _announce(service, url)
+        await stop.wait()
+        _log.info("stopping: what is under way ends first")
+    _log.info("stopped")
+
+
+async def _prepare_database(config: "Config") -> None:
+    """An SQLite database is brought up to date; another one is other people's too, so it is not."""
+    from bridge.service import open_store
+    from bridge.store import revisions, upgrade
+
+    database = open_store(config).database
+    try:
+        if database.is_sqlite:
+            before = await upgrade(database)
+            if not before.up_to_date:
+                _log.info("database migrated", database=database.display, schema=before.head)
+            return
+        found = await revisions(database)
+        if not found.up_to_date:
+            fail(
+                f"the database {database.display} has schema {found.current}, this version needs {found.head}: "
+                "run `bridge database upgrade`, then start again"
+            )
+    finally:
+        await database.close()
+
+
+def _announce(service: "Service", url: str) -> None:
+    log, config = _log, service.config
+    log.info("listening", url=url, database=service.store.database.display, orchestrator=config.orchestrator.url)
+    for name, source in config.sources.items():
+        log.info("webhook address", source=name, url=f"{url}/hooks/{name}", verify=source.verify, type=source.type)
+    for job, trigger in service.scheduler.schedule().items():
+        log.info("scheduled", job=job, trigger=trigger)
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; a second signal ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

@@ -1,0 +1,104 @@
+"""What the answer to a step changes in its link. Pure: the row as it is now, how the step ended, and the row as it shall be.
+
+This is the failure policy in one place: the class of an error decides (see `bridge.errors`), never the step that met it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bridge.errors import OrchestratorError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.model import Link, Step, Task, TaskState
+from bridge.plan import plan
+
+SETTLE = timedelta(seconds=2)
+"""After an answered 5xx nothing of the request is under way any more; the listing gets this long to show what it may have done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended: with a task (as it is now), with nothing found, or with an error."""
+
+    step: Step
+    started_at: datetime
+    finished_at: datetime
+    task: Task | None = None
+    error: OrchestratorError | None = None
+
+    @property
+    def label(self) -> str:
+        """`ok`, or the class of the error."""
+        return "ok" if self.error is None else type(self.error).__name__.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long to wait: `timeout` is a request's, `backoff` this attempt's with its jitter."""
+
+    timeout: timedelta
+    backoff: timedelta
+
+
+def settle(link: Link, outcome: Outcome, at_version: str, waits: Waits) -> Link:
+    """The link after its step, with the time of its next one.
+
+    `at_version` is the ticket's version that the step acted on; the link may have moved on since, and what it wants now is kept.
+    """
+    freed = replace(link, leased_until=None, due_at=None)
+    error = outcome.error
+    settled = (
+        _went_well(freed, outcome, at_version) if error is None else _failed(freed, outcome, error, at_version, waits)
+    )
+    return due(settled, outcome.finished_at)
+
+
+def due(link: Link, now: datetime) -> Link:
+    """The link with its next step due at once, or when it was set to wait for; never if there is none or a person has to look."""
+    if link.parked or plan(link) is None:
+        return replace(link, due_at=None)
+    return replace(link, due_at=max(link.due_at or now, now))
+
+
+def _went_well(link: Link, outcome: Outcome, at_version: str) -> Link:
+    link = replace(link, attempts=0, last_error=None)
+    if outcome.task is None:
+        return _found_nothing(link, outcome)
+    ended = outcome.task.state in (TaskState.COMPLETED, TaskState.GONE)
+    return replace(
+        link,
+        task_id=outcome.task.id,
+        task_state=outcome.task.state,
+        ended_version=at_version if ended and not link.ended_version else link.ended_version,
+    )
+
+
+def _found_nothing(link: Link, outcome: Outcome) -> Link:
+    """No task has the link's key. That is certain only when the request that may make one cannot be under way any more."""
+    if link.create_safe_at is not None and outcome.started_at < link.create_safe_at:
+        return replace(link, due_at=link.create_safe_at)
+    return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
+
+
+def _failed(link: Link, outcome: Outcome, error: OrchestratorError, at_version: str, waits: Waits) -> Link:
+    link = replace(_intent(link, outcome, error, waits), last_error=str(error))
+    match error:
+        case RateLimited() | Unauthorized():  # the destination waits, not the link
+            return link
+        case Unavailable():
+            return replace(link, attempts=link.attempts + 1)
+        case Rejected():  # a ticket that was edited meanwhile is tried again at once
+            return replace(link, attempts=link.attempts + 1, parked=link.version == at_version)
+        case _:
+            return replace(link, attempts=link.attempts + 1, due_at=outcome.finished_at + waits.backoff)
+
+
+def _intent(link: Link, outcome: Outcome, error: OrchestratorError, waits: Waits) -> Link:
+    """After a failed create: the intent is taken back if nothing can have been made, else it stands until it is safe to judge."""
+    if outcome.step is not Step.CREATE:
+        return link
+    match error:
+        case Unknown(answered=True):
+            return replace(link, create_safe_at=outcome.finished_at + SETTLE)
+        case Unknown() | Unavailable(sent=True):
+            return replace(link, create_safe_at=outcome.finished_at + waits.timeout)
+        case _:
+            return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)

@@ -1,0 +1,113 @@
+"""The service: every part made from the configuration, started and stopped in the right order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+
+import structlog
+
+from bridge.config import Config
+from bridge.errors import StoreUnavailable
+from bridge.model import Link
+from bridge.orchestrator import Orchestrator
+from bridge.routes import compile_routes
+from bridge.store import Database, Store
+from bridge.sync.follow import Follower, next_generation
+from bridge.sync.gate import Gate
+from bridge.sync.intake import Intake
+from bridge.sync.retention import retain
+from bridge.sync.scheduler import Scheduler
+from bridge.sync.worker import Limits, Worker
+from bridge.trackers import Tracker, trackers
+
+DESTINATION = "orchestrator"
+"""The name of the one Orchestrator that a configuration has today."""
+
+STOP_WITHIN = timedelta(seconds=20)
+"""How long a stop waits for the calls that are under way."""
+
+Clock = Callable[[], datetime]
+
+_log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """The service's clock."""
+    return datetime.now(UTC)
+
+
+def followers(config: Config) -> dict[str, Follower]:
+    """What follows the tickets of each source."""
+    routes = compile_routes(config)
+    return {
+        name: Follower(config.name, name, DESTINATION, tracker, routes) for name, tracker in trackers(config).items()
+    }
+
+
+def open_store(
+    config: Config, on_delivery: Callable[[], None] = lambda: None, on_due: Callable[[], None] = lambda: None
+) -> Store:
+    """The store of a configuration. Close its database after use."""
+    generation: Callable[[Link, datetime], Link] = partial(_next_generation, config.name)
+    return Store(Database(config.database.url), generation, on_delivery, on_due)
+
+
+def _next_generation(deployment: str, link: Link, now: datetime) -> Link:
+    return next_generation(link, deployment, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running parts that the web application needs."""
+
+    config: Config
+    store: Store
+    trackers: dict[str, Tracker]
+    scheduler: Scheduler
+    clock: Clock
+
+
+@asynccontextmanager
+async def running(config: Config, clock: Clock = utc_now, random: Random | None = None) -> AsyncIterator[Service]:
+    """The sync core at work on a database whose schema is current. On leaving, what is under way ends, within a bound."""
+    random = random or Random()  # noqa: S311 - jitter, not a secret
+    following = followers(config)
+    loops: dict[str, Callable[[], None]] = {}
+    store = open_store(config, on_delivery=lambda: loops["intake"](), on_due=lambda: loops["worker"]())
+    async with Orchestrator(config.orchestrator, clock) as orchestrator:
+        limits = Limits(config.orchestrator.timeout, config.orchestrator.max_concurrency)
+        gate = Gate(DESTINATION, store.pauses, random, clock)
+        intake = Intake(store, following, clock, on_due=lambda: loops["worker"]())
+        scheduler = Scheduler(
+            tick=lambda: (intake.wake(), worker.wake())[0], retain=partial(retain, store, config.retention, clock)
+        )
+        worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
+        loops |= {"intake": intake.wake, "worker": worker.wake}
+        await _take_over(store)
+        tasks = [asyncio.create_task(intake.run()), asyncio.create_task(worker.run())]
+        intake.wake()
+        worker.wake()
+        scheduler.start()
+        try:
+            yield Service(config, store, trackers(config), scheduler, clock)
+        finally:
+            scheduler.stop()
+            intake.stop()
+            left = await worker.stop(STOP_WITHIN)
+            if left:
+                _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
+            await asyncio.wait(tasks, timeout=STOP_WITHIN.total_seconds())
+            for task in tasks:
+                task.cancel()
+            await store.database.close()
+
+
+async def _take_over(store: Store) -> None:
+    """On SQLite this is the only process: what its predecessor had leased when it was killed is free."""
+    if store.database.is_sqlite:
+        with suppress(StoreUnavailable):  # the leases end by themselves
+            await store.links.release()

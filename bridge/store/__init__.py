@@ -1,0 +1,48 @@
+"""The store: deliveries, links and pauses, on SQLite or PostgreSQL. The only place that knows SQL."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bridge.model import Link
+from bridge.store.database import Database
+from bridge.store.inbox import DeliveryFilter, Inbox, Verdict
+from bridge.store.links import Claimed, LinkFilter, Links, Result
+from bridge.store.migrate import Revisions, revisions, upgrade
+from bridge.store.pauses import Pause, Pauses
+
+__all__ = [
+    "Claimed",
+    "Database",
+    "DeliveryFilter",
+    "Inbox",
+    "LinkFilter",
+    "Links",
+    "Pause",
+    "Pauses",
+    "Result",
+    "Revisions",
+    "Store",
+    "Verdict",
+    "revisions",
+    "upgrade",
+]
+
+
+def _ignore() -> None:
+    """Nobody in this process waits for the news."""
+
+
+class Store:
+    """One database's tables. The two callbacks are told of new deliveries and of links that became due."""
+
+    def __init__(
+        self,
+        database: Database,
+        next_generation: Callable[[Link, datetime], Link],
+        on_delivery: Callable[[], None] = _ignore,
+        on_due: Callable[[], None] = _ignore,
+    ) -> None:
+        self.database = database
+        self.inbox = Inbox(database, on_delivery)
+        self.links = Links(database, next_generation, on_due)
+        self.pauses = Pauses(database)

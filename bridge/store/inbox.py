@@ -1,0 +1,156 @@
+"""The inbox: deliveries as they came. Append-only but for what became of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
+from bridge.store.database import Database, many
+from bridge.store.group_commit import GroupCommit
+from bridge.store.records import delivery_of
+from bridge.store.tables import deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a delivery, and why."""
+
+    id: DeliveryId
+    state: DeliveryState
+    reason: str | None = None
+    ticket_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list; None does not restrict."""
+
+    source: str | None = None
+    state: DeliveryState | None = None
+    ticket_id: str | None = None
+    since: datetime | None = None
+    before: int | None = None  # ids below this: the cursor
+    limit: int = 50
+
+
+class Inbox:
+    """The deliveries. `on_append` is called after each commit that brought new ones."""
+
+    def __init__(self, database: Database, on_append: Callable[[], None] = lambda: None) -> None:
+        self._database = database
+        self._on_append = on_append
+        self._commits = GroupCommit(self._append_all)
+
+    async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
+        """Store the deliveries of one request in one transaction: the id of each, None for one that is there already.
+
+        When it returns they are durable. Raises `StoreUnavailable`; then none of them is stored.
+        """
+        return await self._commits.submit(request)
+
+    async def _append_all(self, requests: Sequence[Sequence[NewDelivery]]) -> Sequence[Sequence[DeliveryId | None]]:
+        fresh: dict[tuple[str, str], NewDelivery] = {}
+        for request in requests:
+            for delivery in request:
+                fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
+        statement = (
+            self._database.insert(deliveries)
+            .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
+            .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
+        )
+        rows = [{**asdict(delivery), "state": DeliveryState.PENDING} for delivery in fresh.values()]
+        async with self._database.writing() as connection:
+            stored = (await connection.execute(statement, rows)).all() if rows else []
+        ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
+        if ids:
+            self._on_append()
+        # pop: of several same deliveries in one batch the first is new, the others are duplicates
+        return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
+
+    async def pending(self, connection: AsyncConnection, limit: int) -> list[Delivery]:
+        """The oldest deliveries that the intake has not seen, locked for this transaction."""
+        query = _where(DeliveryState.PENDING).order_by(deliveries.c.id).limit(limit).with_for_update(skip_locked=True)
+        return [delivery_of(row) for row in await connection.execute(query)]
+
+    async def any_pending(self) -> bool:
+        """Whether there is work for the intake."""
+        async with self._database.reading() as connection:
+            query = select(deliveries.c.id).where(deliveries.c.state == DeliveryState.PENDING).limit(1)
+            return (await connection.execute(query)).first() is not None
+
+    async def judge(self, connection: AsyncConnection, verdicts: Sequence[Verdict]) -> None:
+        """Write what became of deliveries."""
+        statement = (
+            update(deliveries)
+            .where(deliveries.c.id == bindparam("of"))
+            .values(state=bindparam("to"), reason=bindparam("why"), ticket_id=bindparam("ticket"))
+        )
+        await many(
+            connection,
+            statement,
+            ({"of": v.id, "to": v.state, "why": v.reason, "ticket": v.ticket_id} for v in verdicts),
+        )
+
+    async def get(self, delivery_id: int) -> Delivery | None:
+        """One delivery."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(deliveries).where(deliveries.c.id == delivery_id))).first()
+        return None if row is None else delivery_of(row)
+
+    async def list(self, wanted: DeliveryFilter) -> list[Delivery]:
+        """Deliveries, the newest first."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_filtered(wanted).order_by(deliveries.c.id.desc()).limit(wanted.limit))
+            return [delivery_of(row) for row in rows]
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        async with self._database.reading() as connection:
+            query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+            found = {row[0]: row[1] for row in await connection.execute(query)}
+        return {state.value: found.get(state, 0) for state in DeliveryState}
+
+    async def replay(self, ids: Sequence[int]) -> int:
+        """Hand deliveries to the intake once more; how many there were. Replaying changes nothing that is right already."""
+        async with self._database.writing() as connection:
+            statement = (
+                update(deliveries).where(deliveries.c.id.in_(ids)).values(state=DeliveryState.PENDING, reason=None)
+            )
+            count = (await connection.execute(statement)).rowcount
+        self._on_append()
+        return count
+
+    async def prune(self, before: datetime, limit: int = 1000) -> int:
+        """Remove up to `limit` handled deliveries from before a time. What waits for a person stays."""
+        done = (DeliveryState.APPLIED, DeliveryState.IGNORED)
+        old = (
+            select(deliveries.c.id)
+            .where(deliveries.c.received_at < before, deliveries.c.state.in_(done))
+            .order_by(deliveries.c.received_at)
+            .limit(limit)
+        )
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))).rowcount
+
+
+def _where(state: DeliveryState) -> Select[Any]:
+    # the literal lets the engines see that the partial index on pending deliveries applies
+    return select(deliveries).where(deliveries.c.state == bindparam("state", state, literal_execute=True))
+
+
+def _filtered(wanted: DeliveryFilter) -> Select[Any]:
+    query = select(deliveries)
+    for column, value in (
+        (deliveries.c.source, wanted.source),
+        (deliveries.c.state, wanted.state),
+        (deliveries.c.ticket_id, wanted.ticket_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(deliveries.c.received_at >= wanted.since)
+    return query if wanted.before is None else query.where(deliveries.c.id < wanted.before)

@@ -1,0 +1,333 @@
+"""The mapping table: links with the newest facts of their tickets, claims with a lease and a fencing token, and the audit trail."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.errors import Rejected
+from bridge.fold import Snapshot
+from bridge.model import Attempt, Link, LinkState, Step, TaskState, TicketState
+from bridge.outcome import Outcome, Waits, due, settle
+from bridge.plan import plan
+from bridge.store.database import Database, many
+from bridge.store.group_commit import GroupCommit
+from bridge.store.records import link_of, row_of, snapshot_of
+from bridge.store.tables import attempts, links, tickets
+
+TicketRef = tuple[str, str]
+"""A source's name and a ticket's id."""
+
+_MAX_DETAIL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A link that this worker, and no other, may take a step of, until its lease ends."""
+
+    link: Link
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A step's outcome on its way into the link."""
+
+    claimed: Claimed
+    outcome: Outcome
+    waits: Waits
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """Which links to list; None does not restrict."""
+
+    source: str | None = None
+    state: LinkState | None = None
+    key: str | None = None
+    ticket_id: str | None = None
+    before: int | None = None  # ids below this: the cursor
+    limit: int = 50
+
+
+class Links:
+    """The links. `next_generation` makes a reopened ticket's new link; `on_due` is called when a link became due."""
+
+    def __init__(
+        self,
+        database: Database,
+        next_generation: Callable[[Link, datetime], Link],
+        on_due: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._next_generation = next_generation
+        self._on_due = on_due
+        self._settlements = GroupCommit(self._settle_all)
+
+    # -- intake --------------------------------------------------------------------------------------------------------------------
+
+    async def known(
+        self, connection: AsyncConnection, refs: Iterable[TicketRef]
+    ) -> dict[TicketRef, tuple[Snapshot, Link | None]]:
+        """The snapshots and newest links of tickets, locked for this transaction."""
+        wanted = list(refs)
+        at = tuple_(tickets.c.source, tickets.c.ticket_id).in_(wanted)
+        snapshots = await connection.execute(select(tickets).where(at).with_for_update())
+        found = {(row.source, row.ticket_id): snapshot_of(row) for row in snapshots}
+        of = tuple_(links.c.source, links.c.ticket_id).in_(wanted)
+        rows = await connection.execute(select(links).where(of).order_by(links.c.generation).with_for_update())
+        newest = {(row.source, row.ticket_id): link_of(row) for row in rows}
+        return {ref: (found.get(ref, Snapshot()), newest.get(ref)) for ref in wanted}
+
+    async def keep(self, connection: AsyncConnection, snapshots: Mapping[TicketRef, Snapshot], now: datetime) -> None:
+        """Write the newest facts of tickets."""
+        statement = self._database.insert(tickets)
+        statement = statement.on_conflict_do_update(
+            index_elements=["source", "ticket_id"],
+            set_={name: statement.excluded[name] for name in ("version", "closed_version", "layers", "updated_at")},
+        )
+        rows = (
+            {
+                "source": source,
+                "ticket_id": ticket_id,
+                "version": snapshot.version,
+                "closed_version": snapshot.closed_version,
+                "layers": snapshot.layers,
+                "updated_at": now,
+            }
+            for (source, ticket_id), snapshot in snapshots.items()
+        )
+        await many(connection, statement, rows)
+
+    async def save(self, connection: AsyncConnection, changed: Sequence[Link], now: datetime) -> None:
+        """Write links that the intake made or changed, in the transaction in which it read them."""
+        rows = [(link.id, row_of(replace(link, updated_at=now))) for link in changed]
+        await many(connection, insert(links), (row for link_id, row in rows if not link_id))
+        await many(connection, _UPDATE, ({"of": link_id, **row} for link_id, row in rows if link_id))
+
+    # -- worker --------------------------------------------------------------------------------------------------------------------
+
+    async def next_due(self, destination: str) -> datetime | None:
+        """When the next link is due."""
+        async with self._database.reading() as connection:
+            query = select(func.min(links.c.due_at)).where(
+                links.c.destination == destination, links.c.due_at.is_not(None)
+            )
+            query = query.where(links.c.leased_until.is_(None))
+            found: datetime | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def claim(
+        self, destination: str, limit: int, now: datetime, *, lease: timedelta, timeout: timedelta
+    ) -> list[Claimed]:
+        """Lease the links that have been due the longest. For a create its intent is committed with the claim.
+
+        A step that needs no call (a new generation) is taken here.
+        """
+        if not await self._any_due(destination, now):
+            return []
+        async with self._database.writing() as connection:
+            rows = await connection.execute(_due(destination, now).limit(limit).with_for_update(skip_locked=True))
+            planned = [(link, plan(link)) for link in map(link_of, rows)]
+            await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now)
+            idle = [replace(link, due_at=None) for link, step in planned if step is None]
+            claimed = [
+                Claimed(_leased(link, step, now, lease, timeout), step)
+                for link, step in planned
+                if step is not None and step is not Step.REOPEN
+            ]
+            await self.save(connection, [*idle, *(each.link for each in claimed)], now)
+        if len(claimed) < len(planned):
+            self._on_due()
+        return claimed
+
+    async def _any_due(self, destination: str, now: datetime) -> bool:
+        async with self._database.reading() as connection:
+            query = _due(destination, now).with_only_columns(links.c.id).limit(1)
+            return (await connection.execute(query)).first() is not None
+
+    async def _reopen(self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime) -> None:
+        ended = [replace(link, ticket_state=TicketState.CLOSED, due_at=None) for link in reopened]
+        await self.save(connection, [*ended, *(self._next_generation(link, now) for link in reopened)], now)
+
+    async def settle(self, result: Result) -> Link | None:
+        """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
+        try:
+            return await self._settlements.submit(result)
+        except IntegrityError:  # a task belongs to one link: the answer named a task that another link has
+            task = result.outcome.task
+            error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
+            return await self._settlements.submit(
+                replace(result, outcome=replace(result.outcome, task=None, error=error))
+            )
+
+    async def _settle_all(self, results: Sequence[Result]) -> Sequence[Link | None]:
+        async with self._database.writing() as connection:
+            ids = [result.claimed.link.id for result in results]
+            rows = await connection.execute(select(links).where(links.c.id.in_(ids)).with_for_update())
+            current = {row.id: link_of(row) for row in rows}
+            settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
+            now = max(result.outcome.finished_at for result in results)
+            await self.save(connection, [link for link in settled if link is not None], now)
+            held = (result for result in results if result.claimed.link.id in current)
+            await many(connection, insert(attempts), map(_attempt_row, held))
+        if any(link is not None and link.due_at is not None for link in settled):
+            self._on_due()
+        return settled
+
+    async def release(self) -> int:
+        """Free every lease: for the start of the only process on a database, whose predecessor may have been killed."""
+        async with self._database.writing() as connection:
+            statement = update(links).where(links.c.leased_until.is_not(None)).values(leased_until=None)
+            return (await connection.execute(statement)).rowcount
+
+    # -- people --------------------------------------------------------------------------------------------------------------------
+
+    async def get(self, link_id: int) -> Link | None:
+        """One link."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(links).where(links.c.id == link_id))).first()
+        return None if row is None else link_of(row)
+
+    async def list(self, wanted: LinkFilter, now: datetime) -> list[Link]:
+        """Links, the newest first."""
+        async with self._database.reading() as connection:
+            query = _filtered(wanted, now).order_by(links.c.id.desc()).limit(wanted.limit)
+            return [link_of(row) for row in await connection.execute(query)]
+
+    async def counts(self, now: datetime) -> dict[str, int]:
+        """How many links are in each state."""
+        async with self._database.reading() as connection:
+            return {
+                state.value: (await connection.execute(select(func.count()).where(_in_state(state, now)))).scalar_one()
+                for state in LinkState
+            }
+
+    async def attempts(self, link_id: int) -> Sequence[Attempt]:
+        """The audit trail of a link, the oldest first."""
+        async with self._database.reading() as connection:
+            query = select(attempts).where(attempts.c.link_id == link_id).order_by(attempts.c.id)
+            return [
+                Attempt(Step(row.step), row.started_at, timedelta(milliseconds=row.took_ms), row.outcome, row.detail)
+                for row in await connection.execute(query)
+            ]
+
+    async def retry(self, ids: Sequence[int], now: datetime) -> int:
+        """Try links again at once, parked or waiting; how many there were."""
+        async with self._database.writing() as connection:
+            rows = await connection.execute(select(links).where(links.c.id.in_(ids)).with_for_update())
+            again = [due(replace(link, parked=False, attempts=0, due_at=None), now) for link in map(link_of, rows)]
+            await self.save(connection, again, now)
+        self._on_due()
+        return len(again)
+
+    async def forget(self, link_id: int) -> bool:
+        """Remove a link, its audit trail and, with its last link, what is known of the ticket. Its task is left as it is."""
+        async with self._database.writing() as connection:
+            row = (await connection.execute(select(links).where(links.c.id == link_id))).first()
+            if row is None:
+                return False
+            await connection.execute(delete(attempts).where(attempts.c.link_id == link_id))
+            await connection.execute(delete(links).where(links.c.id == link_id))
+            of = and_(links.c.source == row.source, links.c.ticket_id == row.ticket_id)
+            if (await connection.execute(select(links.c.id).where(of).limit(1))).first() is None:
+                ticket = and_(tickets.c.source == row.source, tickets.c.ticket_id == row.ticket_id)
+                await connection.execute(delete(tickets).where(ticket))
+        return True
+
+    async def prune_tickets(self, before: datetime, limit: int = 1000) -> int:
+        """Remove up to `limit` snapshots of tickets that no link was made for and that were last heard of before a time."""
+        linked = select(links.c.id).where(links.c.source == tickets.c.source, links.c.ticket_id == tickets.c.ticket_id)
+        old = (
+            select(tickets.c.source, tickets.c.ticket_id)
+            .where(tickets.c.updated_at < before, ~linked.exists())
+            .limit(limit)
+        )
+        at = tuple_(tickets.c.source, tickets.c.ticket_id)
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(tickets).where(at.in_(old)))).rowcount
+
+
+_UPDATE = (
+    update(links)
+    .where(links.c.id == bindparam("of"))
+    .values({column.name: bindparam(column.name) for column in links.columns if column.name != "id"})
+)
+
+
+def _due(destination: str, now: datetime) -> Select[Any]:
+    free = or_(links.c.leased_until.is_(None), links.c.leased_until <= now)
+    return (
+        select(links)
+        .where(links.c.destination == destination, links.c.due_at.is_not(None), links.c.due_at <= now, free)
+        .order_by(links.c.due_at)
+    )
+
+
+def _leased(link: Link, step: Step, now: datetime, lease: timedelta, timeout: timedelta) -> Link:
+    """The link as the claim leaves it; a create's intent is part of it, so that a crash from here on leads to a find."""
+    link = replace(link, claim=link.claim + 1, leased_until=now + lease)
+    if step is not Step.CREATE:
+        return link
+    return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + timeout)
+
+
+def _settled(current: Link | None, result: Result) -> Link | None:
+    claimed = result.claimed.link
+    if current is None or current.claim != claimed.claim:
+        return None
+    return settle(current, result.outcome, claimed.version, result.waits)
+
+
+def _attempt_row(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "link_id": result.claimed.link.id,
+        "step": outcome.step,
+        "started_at": outcome.started_at,
+        "took_ms": round((outcome.finished_at - outcome.started_at) / timedelta(milliseconds=1)),
+        "outcome": outcome.label,
+        "detail": _detail(outcome),
+    }
+
+
+def _detail(outcome: Outcome) -> str | None:
+    if outcome.error is not None:
+        return str(outcome.error)[:_MAX_DETAIL]
+    if outcome.task is None:
+        return "no task has the link's key"
+    return f"task {outcome.task.id} {outcome.task.state}"
+
+
+def _filtered(wanted: LinkFilter, now: datetime) -> Select[Any]:
+    query = select(links)
+    for column, value in (
+        (links.c.source, wanted.source),
+        (links.c.ticket_key, wanted.key),
+        (links.c.ticket_id, wanted.ticket_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.before is not None:
+        query = query.where(links.c.id < wanted.before)
+    if wanted.state is not None:
+        query = query.where(_in_state(wanted.state, now))
+    return query
+
+
+def _in_state(state: LinkState, now: datetime) -> Any:
+    """`Link.state`, in SQL."""
+    waits = and_(links.c.leased_until.is_(None), links.c.due_at > now)
+    match state:
+        case LinkState.PARKED:
+            return links.c.parked
+        case LinkState.SETTLED:
+            return and_(~links.c.parked, links.c.due_at.is_(None))
+        case LinkState.WAITING:
+            return and_(~links.c.parked, links.c.due_at.is_not(None), waits)
+        case LinkState.PENDING:
+            return and_(~links.c.parked, links.c.due_at.is_not(None), ~waits)

@@ -1,0 +1,71 @@
+"""Migrations, which travel inside the package: bring a database to this version's schema, or say how far it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from bridge.store.database import Database
+
+if TYPE_CHECKING:  # Alembic takes 50 ms to import; most commands never need it
+    from alembic.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The schema that a database has (None: empty) and the one that this version needs."""
+
+    current: str | None
+    head: str | None
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether they are the same."""
+        return self.current == self.head
+
+
+async def upgrade(database: Database) -> Revisions:
+    """Run every migration that is missing; the revisions before it. A failing migration leaves the schema as it was."""
+    before = await revisions(database)
+    if not before.up_to_date:
+        async with database.writing() as connection:
+            await connection.run_sync(_upgrade)
+    return before
+
+
+async def revisions(database: Database) -> Revisions:
+    """How far the database's schema is."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_revisions)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+
+    command.upgrade(_config(connection), "head")
+
+
+def _revisions(connection: Connection) -> Revisions:
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    script = ScriptDirectory.from_config(_config(connection))
+    return Revisions(MigrationContext.configure(connection).get_current_revision(), script.get_current_head())
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _folder() -> Path:
+    """`migrations` lies in the package when it was installed from a wheel, and beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"

@@ -1,0 +1,49 @@
+"""Pauses: which destination waits, until when and why. One row speaks for all replicas."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from bridge.store.database import Database
+from bridge.store.tables import pauses
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A destination's pause. `failures` counts the pauses since something last went well."""
+
+    until: datetime
+    failures: int
+    reason: str
+
+
+class Pauses:
+    """The pauses of destinations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, destination: str) -> Pause | None:
+        """The destination's last pause, ended or not; None if all has gone well since."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(pauses).where(pauses.c.destination == destination))).first()
+        return None if row is None else Pause(row.until, row.failures, row.reason)
+
+    async def pause(self, destination: str, pause: Pause, now: datetime) -> None:
+        """Let the destination wait; the longer of two pauses holds."""
+        statement = self._database.insert(pauses).values(
+            destination=destination, until=pause.until, failures=pause.failures, reason=pause.reason, updated_at=now
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["destination"],
+            set_={name: statement.excluded[name] for name in ("until", "failures", "reason", "updated_at")},
+            where=pauses.c.until < statement.excluded.until,
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(statement)
+
+    async def clear(self, destination: str) -> None:
+        """All goes well again."""
+        async with self._database.writing() as connection:
+            await connection.execute(delete(pauses).where(pauses.c.destination == destination))

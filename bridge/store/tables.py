@@ -1,0 +1,184 @@
+"""The tables, as SQLAlchemy Core sees them on SQLite and PostgreSQL alike. Migrations in `migrations/` make them.
+
+Times are epoch milliseconds in UTC, so that both engines order and compare them alike. Documents are JSON texts.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, to the millisecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To epoch milliseconds."""
+        return None if value is None else (value - _EPOCH) // _MILLISECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From epoch milliseconds."""
+        return None if value is None else _EPOCH + value * _MILLISECOND
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON value."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To JSON."""
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """From JSON."""
+        return None if value is None else orjson.loads(value)
+
+
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only an INTEGER
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("dedupe_key", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("ticket_id", Text),
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", Document, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    UniqueConstraint("source", "dedupe_key"),
+    Index("deliveries_ticket", "source", "ticket_id", "id"),
+    Index(
+        "deliveries_pending",
+        "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index("deliveries_received_at", "received_at"),
+)
+"""The inbox: append-only but for `state` and `reason`."""
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("ticket_id", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("closed_version", Text, nullable=False),
+    Column("layers", Document, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("tickets_updated_at", "updated_at"),
+)
+"""The newest known facts of every ticket that was heard of, whether a route selects it or not (`bridge.fold`)."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("ticket_id", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("correlation_key", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    # what the ticket wants: written by the intake
+    Column("route", Text, nullable=False),
+    Column("route_version", Text, nullable=False),
+    Column("policy", Document, nullable=False),
+    Column("ticket_key", Text, nullable=False),
+    Column("ticket_url", Text),
+    Column("ticket_state", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("closed_version", Text, nullable=False),
+    Column("seen_open", Boolean, nullable=False),
+    Column("request", Document),
+    Column("completion", Document),
+    # what its task is: written by the worker
+    Column("task_state", Text, nullable=False),
+    Column("task_id", BigInteger),
+    Column("create_sent_at", Moment),
+    Column("create_safe_at", Moment),
+    Column("ended_version", Text, nullable=False),
+    # what is due
+    Column("due_at", Moment),
+    Column("leased_until", Moment),
+    Column("claim", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Column("last_error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("source", "ticket_id", "generation"),
+    UniqueConstraint("destination", "task_id"),
+    UniqueConstraint("correlation_key"),
+    Index("links_ticket_key", "ticket_key"),
+    Index(
+        "links_due",
+        "destination",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index("links_parked", "id", sqlite_where=text("parked"), postgresql_where=text("parked")),
+)
+"""The mapping table: one ticket, one generation, one task."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("link_id", _Id, ForeignKey("links.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+    Index("attempts_link", "link_id", "id"),
+)
+"""The audit trail: every try of a step."""
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("until", Moment, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+"""Which destination waits, until when and why; one row speaks for all replicas."""

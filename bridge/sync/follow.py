@@ -1,0 +1,178 @@
+"""How a link follows its ticket. Pure: what is known and one observation in, what is known then out.
+
+For any permutation and duplication of the same observations the result is the same:
+
+- the ticket's state, key and texts are those of the newest facts (`bridge.fold`);
+- a ticket is linked for good as soon as one observation of it, of whatever age, is selected by a route;
+- until its CreateTask is sent, the newest observation that a route selected decides which route that is; afterwards it stays.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.fold import Snapshot, fold
+from bridge.model import Completion, Link, LinkId, Observation, Policy, TaskRequest, TaskState, TicketState
+from bridge.outcome import due
+from bridge.plan import plan
+from bridge.routes import Route, Routes, View
+from bridge.trackers import Tracker
+
+CORRELATION_KEY_LIMIT = 128
+"""Characters of `parentOperationId`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the bridge knows of one ticket: its newest facts, and the link of its newest generation if a route ever selected it."""
+
+    snapshot: Snapshot
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Follows the tickets of one source."""
+
+    deployment: str
+    source: str
+    destination: str
+    tracker: Tracker
+    routes: Routes
+
+    def follow(self, known: Known, observation: Observation, now: datetime) -> Known:
+        """What is known after the observation. Raises `TemplateError`; then nothing is to be changed."""
+        snapshot = fold(known.snapshot, observation)
+        link = self._select(known, observation, now)
+        if link is None:
+            return Known(snapshot)
+        newer = snapshot.version > link.version
+        link = self._render(self._describe(link, snapshot), snapshot)
+        return Known(snapshot, _wake(link, now, newer=newer))
+
+    def _select(self, known: Known, observation: Observation, now: datetime) -> Link | None:
+        """The link with its route, if this or an earlier observation was selected by one."""
+        link = known.link
+        if link is not None and link.task_state is not TaskState.ABSENT:
+            return link
+        route = self._route(known, observation)
+        if route is None:
+            return link
+        link = link or self._first_link(observation, route, now)
+        link = replace(link, seen_open=link.seen_open or observation.state in (TicketState.OPEN, None))
+        if observation.version < link.route_version:
+            return link
+        return replace(link, route=route.name, route_version=observation.version)
+
+    def _route(self, known: Known, observation: Observation) -> Route | None:
+        """The route that selects the ticket as the observation shows it, completed by what is known."""
+        facts = {**known.snapshot.facts, **observation.facts}
+        return self.routes.select(self._view(observation.ticket_id, facts))
+
+    def _first_link(self, observation: Observation, route: Route, now: datetime) -> Link:
+        return Link(
+            id=LinkId(0),
+            source=self.source,
+            ticket_id=observation.ticket_id,
+            generation=1,
+            correlation_key=correlation_key(self.deployment, self.source, observation.ticket_id, 1),
+            destination=self.destination,
+            route=route.name,
+            route_version="",
+            policy=Policy(),
+            ticket_key="",
+            ticket_url=None,
+            ticket_state=TicketState.OPEN,
+            version="",
+            closed_version="",
+            seen_open=False,
+            created_at=now,
+        )
+
+    def _describe(self, link: Link, snapshot: Snapshot) -> Link:
+        facts = snapshot.facts
+        ticket = self.tracker.ticket(link.ticket_id, facts)
+        return replace(
+            link,
+            ticket_key=ticket.key,
+            ticket_url=ticket.url,
+            ticket_state=self.tracker.state(facts) or TicketState.OPEN,
+            version=snapshot.version,
+            closed_version=snapshot.closed_version,
+        )
+
+    def _render(self, link: Link, snapshot: Snapshot) -> Link:
+        """The requests that the link may need next. A route that the configuration has no more leaves what it last rendered."""
+        route = self.routes.named(link.route)
+        if route is None:
+            return link
+        view = self._view(link.ticket_id, snapshot.facts)
+        link = replace(link, policy=route.policy)
+        return replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
+
+    def _view(self, ticket_id: str, facts: dict[str, object]) -> View:
+        return View(self.tracker.ticket(ticket_id, facts), facts, self.source)
+
+
+def correlation_key(deployment: str, source: str, ticket_id: str, generation: int) -> str:
+    """What CreateTask carries as `parentOperationId`, so that the task can be found again. At most 128 characters."""
+    key = f"{deployment}/{source}/{ticket_id}/{generation}"
+    if len(key) <= CORRELATION_KEY_LIMIT:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{key[: CORRELATION_KEY_LIMIT - len(digest) - 1]}/{digest}"
+
+
+def _request(link: Link, route: Route, view: View) -> TaskRequest | None:
+    """CreateTask as it would be sent now; the folder stays the one that it was first sent to."""
+    if link.ticket_state is not TicketState.OPEN and (link.task_state is not TaskState.ABSENT or plan(link) is None):
+        return None if link.task_state is TaskState.ABSENT else link.request
+    request = route.request(view)
+    if link.task_state is TaskState.ABSENT or link.request is None:
+        return request
+    return replace(request, folder=link.request.folder)
+
+
+def _completion(link: Link, route: Route, view: View) -> Completion | None:
+    """CompleteTask as it would be sent now, once the ticket asks for it."""
+    match link.ticket_state, link.task_state:
+        case (TicketState.OPEN, _) | (_, TaskState.COMPLETED | TaskState.GONE):
+            return link.completion
+        case (_, TaskState.ABSENT) if plan(link) is None:
+            return None
+        case (TicketState.DELETED, _) if link.policy.on_delete != "complete":
+            return link.completion
+        case _:
+            return route.completion(view)
+
+
+def next_generation(link: Link, deployment: str, now: datetime) -> Link:
+    """The link of a ticket that was reopened after its task had come to its end."""
+    generation = link.generation + 1
+    return replace(
+        link,
+        id=LinkId(0),
+        generation=generation,
+        correlation_key=correlation_key(deployment, link.source, link.ticket_id, generation),
+        route_version=link.version,
+        seen_open=True,
+        completion=None,
+        task_state=TaskState.ABSENT,
+        task_id=None,
+        create_sent_at=None,
+        create_safe_at=None,
+        ended_version="",
+        due_at=now,
+        leased_until=None,
+        claim=0,
+        attempts=0,
+        last_error=None,
+        created_at=now,
+    )
+
+
+def _wake(link: Link, now: datetime, *, newer: bool) -> Link:
+    """A newer state is tried at once: it does not wait behind an older failure (scenario 5)."""
+    if newer:
+        link = replace(link, parked=False, attempts=0, last_error=None, due_at=None)
+    return due(link, now)

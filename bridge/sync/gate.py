@@ -1,0 +1,76 @@
+"""The gate of a destination: open, or closed for a while for everybody, because the destination said or showed that it is away."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random
+
+import structlog
+
+from bridge.errors import OrchestratorError, RateLimited, Unauthorized, Unavailable
+from bridge.outcome import Outcome
+from bridge.store import Pause, Pauses
+
+_log = structlog.get_logger()
+
+_FIRST = {Unavailable: timedelta(milliseconds=250), Unauthorized: timedelta(seconds=5)}
+_LONGEST = {Unavailable: timedelta(seconds=15), Unauthorized: timedelta(seconds=60)}
+
+
+class Gate:
+    """What the worker asks before it claims, and tells how its steps went. The pause lies in the database, for all replicas."""
+
+    def __init__(self, destination: str, pauses: Pauses, random: Random, clock: Callable[[], datetime]) -> None:
+        self.destination = destination
+        self._pauses = pauses
+        self._random = random
+        self._clock = clock
+        self._pause: Pause | None = None
+
+    async def places(self, free: int, under_way: int, now: datetime) -> int:
+        """How many of the free places may be used now: all, none during a pause, and after one a single probe."""
+        self._pause = await self._pauses.get(self.destination)
+        if self._pause is None:
+            return free
+        if self._pause.until > now:
+            return 0
+        return 0 if under_way else 1
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """When a pause ends; None if a probe is under way."""
+        return self._pause.until if self._pause is not None and self._pause.until > now else None
+
+    async def learn(self, outcome: Outcome) -> None:
+        """Open after an answer of a destination that works, close after a failure that is the destination's."""
+        known = self._pause
+        match outcome.error:
+            case RateLimited(retry_after=wait) as error:
+                await self._close(Pause(outcome.finished_at + wait, known.failures if known else 0, str(error)))
+            case Unavailable() | Unauthorized() as error:
+                if known is None or outcome.started_at >= known.until:
+                    await self._close(self._longer(error, known.failures + 1 if known else 1))
+            case _ if known is not None:
+                await self._pauses.clear(self.destination)
+                self._pause = None
+                _log.info("Orchestrator answers again", destination=self.destination)
+
+    def _longer(self, error: OrchestratorError, failures: int) -> Pause:
+        kind = Unauthorized if isinstance(error, Unauthorized) else Unavailable
+        longest = min(_FIRST[kind] * 2 ** min(failures - 1, 20), _LONGEST[kind])
+        return Pause(
+            self._clock() + timedelta(seconds=longest.total_seconds() * self._random.uniform(0.5, 1.0)),
+            failures,
+            str(error),
+        )
+
+    async def _close(self, pause: Pause) -> None:
+        now = self._clock()
+        await self._pauses.pause(self.destination, pause, now)
+        told_before = self._pause is not None and self._pause.failures > 0
+        self._pause = pause
+        log = _log.debug if told_before else _log.warning
+        log(
+            "Orchestrator is paused",
+            destination=self.destination,
+            seconds=round((pause.until - now).total_seconds(), 1),
+            reason=pause.reason,
+        )

@@ -1,0 +1,140 @@
+"""The intake: deliveries become observations, observations are folded into links. One transaction a batch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from bridge.errors import BridgeError, TemplateError
+from bridge.model import Delivery, DeliveryState, Link, Observation
+from bridge.store import Store, Verdict
+from bridge.store.links import TicketRef
+from bridge.sync.follow import Follower, Known
+from bridge.sync.waker import Waker
+from bridge.trackers import Ignored
+
+BATCH = 100
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one delivery came to: its verdict, and what is known of its ticket afterwards if that changed."""
+
+    verdict: Verdict
+    known: Known | None = None
+
+
+class Intake:
+    """Takes deliveries from the inbox. `on_due` is called when a link of a batch became due."""
+
+    def __init__(
+        self, store: Store, followers: Mapping[str, Follower], clock: Callable[[], datetime], on_due: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._followers = followers
+        self._clock = clock
+        self._on_due = on_due
+        self._waker = Waker("the intake", self.drain)
+        self.wake = self._waker.wake
+        self.run = self._waker.run
+        self.stop = self._waker.stop
+
+    async def drain(self) -> None:
+        """Take every delivery that is there."""
+        while await self._store.inbox.any_pending():
+            await self._batch()
+
+    async def _batch(self) -> None:
+        now = self._clock()
+        async with self._store.database.writing() as connection:
+            batch = await self._store.inbox.pending(connection, BATCH)
+            read = [(delivery, self._read(delivery)) for delivery in batch]
+            refs = {(d.source, said.ticket_id) for d, said in read if isinstance(said, Observation)}
+            before = {ref: Known(*found) for ref, found in (await self._store.links.known(connection, refs)).items()}
+            after = dict(before)
+            verdicts = [self._apply(delivery, said, after, now) for delivery, said in read]
+            changed = {ref: known for ref, known in after.items() if known is not before[ref]}
+            await self._store.links.keep(connection, {ref: known.snapshot for ref, known in changed.items()}, now)
+            links = [
+                known.link
+                for ref, known in changed.items()
+                if known.link is not None and known.link != before[ref].link
+            ]
+            await self._store.links.save(connection, links, now)
+            await self._store.inbox.judge(connection, verdicts)
+        self._tell(batch, verdicts, after)
+        if any(link.due_at is not None for link in links):
+            self._on_due()
+
+    def _read(self, delivery: Delivery) -> Observation | Ignored | BridgeError:
+        follower = self._followers.get(delivery.source)
+        if follower is None:
+            return BridgeError(f"the configuration has no source {delivery.source!r} any more; add it, then replay")
+        try:
+            return follower.tracker.read(delivery.body, delivery.received_at)
+        except Exception as error:  # noqa: BLE001 - one delivery that we cannot read must not stop the others
+            _log.exception("a delivery cannot be read", delivery=delivery.id, source=delivery.source)
+            return BridgeError(f"cannot be read: {type(error).__name__}: {error}")
+
+    def _apply(
+        self,
+        delivery: Delivery,
+        said: Observation | Ignored | BridgeError,
+        known: dict[TicketRef, Known],
+        now: datetime,
+    ) -> Verdict:
+        """The delivery's verdict; `known` holds its ticket as it is afterwards."""
+        match said:
+            case Ignored(reason):
+                return Verdict(delivery.id, DeliveryState.IGNORED, reason, delivery.ticket_id)
+            case Observation(ticket_id=ticket_id):
+                judgement = judge(
+                    self._followers[delivery.source], delivery, said, known[delivery.source, ticket_id], now
+                )
+                if judgement.known is not None:
+                    known[delivery.source, ticket_id] = judgement.known
+                return judgement.verdict
+            case error:
+                return Verdict(delivery.id, DeliveryState.PARKED, str(error), delivery.ticket_id)
+
+    def _tell(self, batch: Sequence[Delivery], verdicts: Sequence[Verdict], known: Mapping[TicketRef, Known]) -> None:
+        for delivery, verdict in zip(batch, verdicts, strict=True):
+            log = _log.bind(source=delivery.source, delivery=delivery.id, **_ticket(delivery, verdict, known))
+            match verdict.state:
+                case DeliveryState.PARKED:
+                    log.error(
+                        "delivery parked",
+                        reason=verdict.reason,
+                        remedy=f"correct it, then `bridge deliveries replay {delivery.id}`",
+                    )
+                case DeliveryState.IGNORED:
+                    log.debug("delivery ignored", reason=verdict.reason)
+                case _:
+                    log.debug("delivery applied", note=verdict.reason)
+
+
+def judge(follower: Follower, delivery: Delivery, said: Observation, known: Known, now: datetime) -> Judgement:
+    """Fold one observation. What fails on this ticket parks the delivery and changes nothing."""
+    try:
+        after = follower.follow(known, said, now)
+    except TemplateError as error:
+        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, str(error), said.ticket_id))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's
+        _log.exception("a delivery cannot be applied", delivery=delivery.id, source=delivery.source)
+        reason = f"cannot be applied: {type(error).__name__}: {error}"
+        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, reason, said.ticket_id))
+    if after.link is None:
+        reason = f"no route of source {follower.source!r} selects this ticket"
+        return Judgement(Verdict(delivery.id, DeliveryState.IGNORED, reason, said.ticket_id), after)
+    older = said.version < after.snapshot.version
+    note = "older than what is known of the ticket" if older else None
+    return Judgement(Verdict(delivery.id, DeliveryState.APPLIED, note, said.ticket_id), after)
+
+
+def _ticket(delivery: Delivery, verdict: Verdict, known: Mapping[TicketRef, Known]) -> dict[str, object]:
+    found = known.get((delivery.source, verdict.ticket_id or ""))
+    link: Link | None = found.link if found else None
+    return {"ticket": link.ticket_key, "link": link.id or None} if link else {"ticket_id": verdict.ticket_id}

@@ -1,0 +1,43 @@
+"""The scheduler only wakes work; what is due is in the database. It may be late, twice or dead, and nothing is lost but time."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+TICK = timedelta(seconds=1)
+"""How soon work is seen that nobody announced: a lease that ended, a retry asked for by another process."""
+
+RETENTION_EVERY = timedelta(hours=1)
+
+
+class Scheduler:
+    """Wakes by the clock. `tick` looks for work of any kind, `retain` removes what has been kept for long enough."""
+
+    def __init__(self, tick: Callable[[], None], retain: Callable[[], Awaitable[None]]) -> None:
+        self._tick = tick
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+        )
+        self._scheduler.add_job(self._wake, "interval", seconds=TICK.total_seconds(), id="tick")
+        self._scheduler.add_job(retain, "interval", seconds=RETENTION_EVERY.total_seconds(), id="retention", jitter=300)
+
+    def start(self) -> None:
+        """Begin; must be called on the loop."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End at once."""
+        self._scheduler.shutdown(wait=False)
+
+    def alarm(self, at: datetime) -> None:
+        """Wake at a time that lies before the next tick; a later one the ticks see."""
+        if at < datetime.now(UTC) + TICK:
+            self._scheduler.add_job(self._wake, "date", run_date=at, id="alarm", replace_existing=True)
+
+    def schedule(self) -> dict[str, str]:
+        """What runs how often, for people."""
+        return {job.id: str(job.trigger) for job in self._scheduler.get_jobs()}
+
+    async def _wake(self) -> None:
+        self._tick()

@@ -1,0 +1,251 @@
+"""The worker: claims links that are due, takes one step of each, records how it went."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Protocol
+
+import structlog
+
+from bridge.errors import NotFound, OrchestratorError, Rejected, StoreUnavailable, Unknown
+from bridge.model import Completion, Folder, Link, Step, Task, TaskId, TaskRequest, TaskState
+from bridge.outcome import Outcome, Waits
+from bridge.store import Claimed, Result, Store
+from bridge.sync.gate import Gate
+from bridge.sync.waker import RETRY_S, Waker
+
+_log = structlog.get_logger()
+
+LEASE_MARGIN = timedelta(seconds=30)
+"""A lease outlasts the slowest step: two requests, and the database's patience."""
+
+_FIRST_BACKOFF = timedelta(milliseconds=500)
+_LONGEST_BACKOFF = timedelta(minutes=5)
+
+
+class Destination(Protocol):
+    """What the worker asks of an Orchestrator."""
+
+    async def create_task(self, request: TaskRequest, correlation_key: str) -> Task:
+        """Create; not idempotent."""
+
+    async def find_task(self, correlation_key: str, external_tag: str | None, since: datetime) -> Task | None:
+        """The task that was created with the key."""
+
+    async def complete_task(self, task_id: TaskId, completion: Completion, folder: Folder | None) -> None:
+        """Complete; refused if it is completed already."""
+
+    async def delete_task(self, task_id: TaskId) -> None:
+        """Delete."""
+
+    async def look(self, task_id: TaskId, folder: Folder | None) -> Task:
+        """The task as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`timeout` of one request, and how many may be under way."""
+
+    timeout: timedelta
+    concurrency: int
+
+
+class Worker:
+    """Takes the steps of one destination's links. `alarm` is called with the time at which to wake it next."""
+
+    def __init__(
+        self,
+        store: Store,
+        destination: Destination,
+        gate: Gate,
+        limits: Limits,
+        clock: Callable[[], datetime],
+        random: Random,
+        alarm: Callable[[datetime], None],
+    ) -> None:
+        self._store = store
+        self._destination = destination
+        self._gate = gate
+        self._limits = limits
+        self._clock = clock
+        self._random = random
+        self._alarm = alarm
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._waker = Waker("the worker", self._claim)
+        self.wake = self._waker.wake
+        self.run = self._waker.run
+
+    async def stop(self, within: timedelta) -> int:
+        """Claim nothing more and let what is under way end, for at most this long; how many steps had to be left to a find."""
+        self._waker.stop()
+        if not self._under_way:
+            return 0
+        _, left = await asyncio.wait(self._under_way, timeout=within.total_seconds())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
+
+    # -- claiming ------------------------------------------------------------------------------------------------------------------
+
+    async def _claim(self) -> None:
+        """Fill the free places; when there is nothing to claim, ask to be woken when there will be."""
+        while free := self._limits.concurrency - len(self._under_way):
+            now = self._clock()
+            places = await self._gate.places(free, len(self._under_way), now)
+            if not places:
+                if opens_at := self._gate.opens_at(now):
+                    self._alarm(opens_at)
+                return
+            claimed = await self._store.links.claim(
+                self._gate.destination,
+                places,
+                now,
+                lease=2 * self._limits.timeout + LEASE_MARGIN,
+                timeout=self._limits.timeout,
+            )
+            for each in claimed:
+                self._begin(self._step(each))
+            if not claimed:
+                break
+        if not self._under_way and (next_due := await self._store.links.next_due(self._gate.destination)):
+            self._alarm(next_due)
+
+    def _begin(self, step: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(step)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a step met a mistake of ours; its lease will end", exc_info=error)
+        self.wake()
+
+    # -- one step ------------------------------------------------------------------------------------------------------------------
+
+    async def _step(self, claimed: Claimed) -> None:
+        outcome = await self._take(claimed)
+        settled = await self._record(Result(claimed, outcome, self._waits(claimed.link)))
+        _tell(claimed, outcome, settled)
+        with suppress(StoreUnavailable):  # the next answer teaches the same
+            await self._gate.learn(outcome)
+
+    async def _take(self, claimed: Claimed) -> Outcome:
+        started_at = self._clock()
+        task: Task | None = None
+        error: OrchestratorError | None = None
+        try:
+            task = await self._call(claimed)
+        except OrchestratorError as failure:
+            error = failure
+        except Exception as mistake:  # noqa: BLE001 - we cannot tell what it left behind: find out before doing it again
+            _log.exception("a step met a mistake of ours", link=claimed.link.id, step=claimed.step)
+            error = Unknown(f"{type(mistake).__name__}: {mistake}", answered=False)
+        return Outcome(claimed.step, started_at, self._clock(), task, error)
+
+    async def _call(self, claimed: Claimed) -> Task | None:
+        link = claimed.link
+        match claimed.step:
+            case Step.CREATE:
+                return await self._destination.create_task(_request(link), link.correlation_key)
+            case Step.FIND:
+                tag = _request(link).body.get("externalTag")
+                return await self._destination.find_task(
+                    link.correlation_key, tag, link.create_sent_at or link.created_at or self._clock()
+                )
+            case Step.COMPLETE:
+                return await self._complete(link, _task_id(link))
+            case Step.DELETE:
+                return await self._delete(link, _task_id(link))
+            case Step.REOPEN:  # taken by the claim itself
+                return None
+
+    async def _complete(self, link: Link, task_id: TaskId) -> Task:
+        """Idempotent by reading: a refusal of a task that has come to its end already, whoever ended it, is success."""
+        folder = _request(link).folder
+        try:
+            await self._destination.complete_task(task_id, link.completion or Completion("close"), folder)
+        except Rejected:
+            task = await self._destination.look(task_id, folder)
+            if task.state is TaskState.OPEN:
+                raise
+            return task
+        return Task(task_id, TaskState.COMPLETED)
+
+    async def _delete(self, link: Link, task_id: TaskId) -> Task:
+        try:
+            await self._destination.delete_task(task_id)
+        except NotFound:
+            pass
+        except Rejected:
+            task = await self._destination.look(task_id, _request(link).folder)
+            if task.state is TaskState.OPEN:
+                raise
+            return task
+        return Task(task_id, TaskState.GONE)
+
+    async def _record(self, result: Result) -> Link | None:
+        """Write the outcome, however long the database is away: it is known nowhere else."""
+        while True:
+            try:
+                return await self._store.links.settle(result)
+            except StoreUnavailable as error:
+                _log.warning("an outcome waits for the database", link=result.claimed.link.id, error=str(error))
+                await asyncio.sleep(RETRY_S)
+
+    def _waits(self, link: Link) -> Waits:
+        return Waits(self._limits.timeout, backoff(link.attempts, self._random))
+
+
+def backoff(attempts: int, random: Random) -> timedelta:
+    """Doubles from half a second to five minutes; between half and all of that, so that those who failed together part."""
+    longest = min(_FIRST_BACKOFF * 2 ** min(attempts, 20), _LONGEST_BACKOFF)
+    return timedelta(seconds=longest.total_seconds() * random.uniform(0.5, 1.0))
+
+
+def _request(link: Link) -> TaskRequest:
+    return link.request or TaskRequest(body={})
+
+
+def _task_id(link: Link) -> TaskId:
+    if link.task_id is None:
+        raise Rejected(
+            "the link has an open task, but not its id; `bridge links forget` it, then replay its deliveries"
+        )
+    return link.task_id
+
+
+_DONE = {
+    Step.CREATE: "task created",
+    Step.FIND: "task adopted",
+    Step.COMPLETE: "task completed",
+    Step.DELETE: "task deleted",
+}
+
+
+def _tell(claimed: Claimed, outcome: Outcome, settled: Link | None) -> None:
+    link = claimed.link
+    log = _log.bind(source=link.source, ticket=link.ticket_key, link=link.id)
+    if settled is None:
+        log.warning(
+            "lease lost: the outcome was left to the worker that has it", step=claimed.step, outcome=outcome.label
+        )
+    elif settled.parked:
+        log.error(
+            "link parked",
+            step=claimed.step,
+            error=settled.last_error,
+            remedy=f"correct it, then `bridge links retry {link.id}`",
+        )
+    elif outcome.error is not None:
+        log.warning(
+            "step failed", step=claimed.step, error=str(outcome.error), outcome=outcome.label, attempts=settled.attempts
+        )
+    elif outcome.task is not None:
+        log.info(_DONE[claimed.step], task=outcome.task.id, route=link.route)
+    else:
+        log.info("no task has the link's key; it will be created when that is certain")

@@ -1,0 +1,224 @@
+"""Jira Cloud and Data Center: every shape in which a Jira calls.
+
+An event's envelope, a workflow post-function's, an automation's bare issue (whose ids are numbers) and a comment alone are read by the
+same rules: find the issue, take its raw fields as facts, and judge it by its state, never by the name of the event. Sources: Jira's
+webhook pages, and bodies that real Jiras sent.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from bridge.config import JiraSource
+from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, Version
+from bridge.trackers.json_body import read_object
+from bridge.trackers.protocol import Ignored, Recognised
+
+IDENTIFIER = "x-atlassian-webhook-identifier"
+"""The same for every retry of one event; Cloud only."""
+
+_DONE_CATEGORY_ID = 3
+_ISSUE_IN_URL = re.compile(r"/issue/(\d+)(?:/|$)")
+_RANK = {TicketState.DELETED: 2, TicketState.CLOSED: 1, TicketState.OPEN: 0, None: 0}
+_MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
+
+
+class Jira:
+    """One configured Jira."""
+
+    def __init__(self, config: JiraSource) -> None:
+        self._closed = config.closed
+
+    def recognise(self, headers: Mapping[str, str], body: bytes) -> Sequence[Recognised]:
+        """One delivery. Without Jira's identifier, the same event, issue and change are the same bytes."""
+        message = read_object(body)
+        identifier = headers.get(IDENTIFIER, "").strip()
+        digest = hashlib.sha256(identifier.encode() or body).hexdigest()
+        return [
+            Recognised(
+                event=_event(message),
+                ticket_id=_ticket_id(message),
+                dedupe_key=f"{'id' if identifier else 'body'}:{digest}",
+                body=body,
+            )
+        ]
+
+    def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
+        """What the message says about its issue."""
+        message = read_object(body)
+        issue = _issue(message)
+        if issue is None:
+            return Ignored(_why_no_issue(message))
+        ticket_id = _id_of(issue)
+        if ticket_id is None:
+            return Ignored("its issue has no id, so it cannot be told which ticket it is")
+        facts = _facts(message, issue)
+        state = self.state(facts)
+        return Observation(ticket_id, _version(message, facts, state, received_at).encode(), facts, state)
+
+    def state(self, facts: Facts) -> TicketState | None:
+        """Closed is decided by the status's category unless the source says otherwise; deleted is final."""
+        if facts.get(DELETED):
+            return TicketState.DELETED
+        closed = self._is_closed(facts)
+        return None if closed is None else TicketState.CLOSED if closed else TicketState.OPEN
+
+    def _is_closed(self, facts: Facts) -> bool | None:
+        status = _object(facts.get("status"))
+        if isinstance(self._closed, list):
+            name = _text(status.get("name"))
+            return None if name is None else name.casefold() in {known.casefold() for known in self._closed}
+        if self._closed == "category":
+            category = _object(status.get("statusCategory"))
+            key, number = category.get("key"), category.get("id")
+            if key not in (None, "undefined") or number is not None:
+                return key == "done" or (key is None and str(number) == str(_DONE_CATEGORY_ID))
+        return bool(facts["resolution"]) if "resolution" in facts else None
+
+    def ticket(self, ticket_id: str, facts: Facts) -> Ticket:
+        """The issue's fields under the names that templates use."""
+        labels = facts.get("labels")
+        return Ticket(
+            id=ticket_id,
+            key=_text(facts.get(KEY)) or ticket_id,
+            url=_text(facts.get(URL)),
+            title=_text(facts.get("summary")),
+            description=_text(facts.get("description")),
+            status=_name(facts.get("status")),
+            closed=self.state(facts) in (TicketState.CLOSED, TicketState.DELETED),
+            resolution=_name(facts.get("resolution")),
+            type=_name(facts.get("issuetype")),
+            project=_text(_object(facts.get("project")).get("key")),
+            priority=_name(facts.get("priority")),
+            labels=tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
+            assignee=_person(facts.get("assignee")),
+            reporter=_person(facts.get("reporter")),
+            created=_text(facts.get("created")),
+            updated=_text(facts.get("updated")),
+        )
+
+
+# -- the envelope ------------------------------------------------------------------------------------------------------------------
+
+
+def _event(message: Mapping[str, Any]) -> str:
+    event = _text(message.get("webhookEvent"))
+    if event:
+        return event
+    if isinstance(message.get("transition"), dict):
+        return "transition"
+    return "unknown" if _issue(message) is None else "issue"
+
+
+def _issue(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The issue of an envelope, or the message itself where it is a bare issue."""
+    issue = message.get("issue")
+    if isinstance(issue, dict):
+        return issue
+    bare = isinstance(message.get("fields"), dict) and ("id" in message or "key" in message)
+    return message if bare else None
+
+
+def _ticket_id(message: Mapping[str, Any]) -> str | None:
+    issue = _issue(message)
+    if issue is not None:
+        return _id_of(issue)
+    return _id_in_url(_object(message.get("comment")).get("self"))
+
+
+def _why_no_issue(message: Mapping[str, Any]) -> str:
+    event = _event(message)
+    if "comment" in message:
+        return f"{event}: carries the comment alone; the ticket's state is not in it"
+    if event == "unknown":
+        return "not an event of Jira's: neither webhookEvent nor an issue is in it"
+    return f"{event}: carries no issue"
+
+
+# -- the issue ---------------------------------------------------------------------------------------------------------------------
+
+
+def _id_of(issue: Mapping[str, Any]) -> str | None:
+    number = issue.get("id")
+    if isinstance(number, str | int) and not isinstance(number, bool) and str(number).strip():
+        return _clean(str(number).strip())
+    return _id_in_url(issue.get("self"))
+
+
+def _id_in_url(url: Any) -> str | None:
+    found = _ISSUE_IN_URL.search(url) if isinstance(url, str) else None
+    return found.group(1) if found else None
+
+
+def _facts(message: Mapping[str, Any], issue: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        **{name: value for name, value in _object(issue.get("fields")).items() if not name.startswith("@")},
+        EVENT: _event(message),
+        DELETED: "jira:issue_deleted" in (message.get("webhookEvent"), f"jira:{message.get('issue_event_type_name')}"),
+    }
+    key = _text(issue.get("key"))
+    if key:
+        facts[KEY] = key
+        site, rest, _ = str(issue.get("self") or "").partition("/rest/")
+        if rest:
+            facts[URL] = f"{site}/browse/{key}"
+    return facts
+
+
+def _version(
+    message: Mapping[str, Any], facts: Mapping[str, Any], state: TicketState | None, received_at: datetime
+) -> Version:
+    """When the ticket was as it is shown.
+
+    A comment's event often shows an issue without its `updated`; the comment's own time stands for it, because the event's is later
+    and would let a state of before a close win over the close.
+    """
+    emitted = _milliseconds(message.get("timestamp"))
+    comment = _object(message.get("comment"))
+    commented = max(_milliseconds(comment.get("updated")), _milliseconds(comment.get("created")))
+    updated = _milliseconds(facts.get("updated")) or commented or emitted or int(received_at.timestamp() * 1000)
+    if state is TicketState.DELETED:
+        updated = max(updated, emitted)
+    canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+    return Version(updated, emitted, _RANK[state], hashlib.sha256(canonical).hexdigest()[:16])
+
+
+def _milliseconds(value: Any) -> int:
+    """Epoch milliseconds of a number, a number's text or an ISO time; 0 for anything else."""
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.isdecimal() else datetime.fromisoformat(value).timestamp() * 1000
+        except (ValueError, OverflowError, OSError):
+            return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return round(value) if 0 < value < _MAX_MILLISECONDS else 0
+
+
+# -- values ------------------------------------------------------------------------------------------------------------------------
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return _clean(value) if isinstance(value, str) else None
+
+
+def _clean(text: str) -> str:
+    """Without NUL, which PostgreSQL's text cannot hold."""
+    return text.replace("\x00", "")
+
+
+def _name(value: Any) -> str | None:
+    return _text(_object(value).get("name"))
+
+
+def _person(value: Any) -> str | None:
+    person = _object(value)
+    return next((_text(person[name]) for name in ("displayName", "name", "emailAddress") if person.get(name)), None)

@@ -1,0 +1,30 @@
+"""Reading JSON that the world sends: strict about being JSON, lenient about what text may hold."""
+
+import json
+from typing import Any
+
+import orjson
+
+from bridge.errors import MalformedBody
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises `MalformedBody` with the place of the mistake."""
+    try:
+        value = orjson.loads(body.removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        value = _with_broken_text(body.removeprefix(_BOM), str(error))
+    if not isinstance(value, dict):
+        raise MalformedBody(f"the body is JSON, but not an object: a {type(value).__name__}")
+    return value
+
+
+def _with_broken_text(body: bytes, reason: str) -> Any:
+    r"""Bodies whose only fault is half of a surrogate pair (`\ud83d`), as trackers send when they cut a text; it becomes `?`."""
+    try:
+        mended = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+    except (ValueError, RecursionError):
+        raise MalformedBody(f"the body is not JSON: {reason}") from None
+    return orjson.loads(mended)

@@ -1,0 +1,41 @@
+"""What every tracker can do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bridge.model import Facts, Observation, Ticket, TicketState
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """One delivery of a request: enough to store it, no more."""
+
+    event: str
+    ticket_id: str | None
+    dedupe_key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A delivery that says nothing about a ticket, and why."""
+
+    reason: str
+
+
+class Tracker(Protocol):
+    """One configured instance of a ticket system."""
+
+    def recognise(self, headers: Mapping[str, str], body: bytes) -> Sequence[Recognised]:
+        """Split a request into its deliveries. `headers` are lower-cased. Raises `MalformedBody`."""
+
+    def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
+        """What a stored delivery says. Never raises on a body that was recognised."""
+
+    def state(self, facts: Facts) -> TicketState | None:
+        """Open, closed or deleted, as far as these facts tell; None if they do not."""
+
+    def ticket(self, ticket_id: str, facts: Facts) -> Ticket:
+        """The ticket as templates see it. Facts that are missing are None."""

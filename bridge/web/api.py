@@ -1,0 +1,154 @@
+"""`/api/v1`: the mapping table and the inbox as JSON, a page at a time."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bridge.model import DeliveryState, Link, LinkState
+from bridge.present import attempt_json, delivery_json, link_json, moment
+from bridge.service import DESTINATION, Clock
+from bridge.store import DeliveryFilter, LinkFilter, Store
+from bridge.web.problems import problem
+
+_MOST = 500
+_State = TypeVar("_State", bound=StrEnum)
+
+
+class _BadQuery(ValueError):
+    """A filter that makes no sense; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The handlers."""
+
+    store: Store
+    clock: Clock
+
+    async def links(self, request: Request) -> Response:
+        """`GET /links`: the newest first. Filters: source, state, key; limit and cursor."""
+        try:
+            wanted = LinkFilter(
+                source=request.query_params.get("source"),
+                state=_state(request, LinkState),
+                key=request.query_params.get("key"),
+                before=_number(request, "cursor"),
+                limit=_limit(request),
+            )
+        except _BadQuery as error:
+            return problem(400, str(error))
+        now = self.clock()
+        found = await self.store.links.list(wanted, now)
+        return _page("links", [link_json(link, now) for link in found], wanted.limit)
+
+    async def link(self, request: Request) -> Response:
+        """`GET /links/{id}`: one link with its ticket's whole timeline. The id is a link's, or a ticket's key."""
+        found = await self._find(request.path_params["id"])
+        return problem(404, "there is no such link") if found is None else _json(await self._timeline(found))
+
+    async def retry(self, request: Request) -> Response:
+        """`POST /links/{id}/retry`: try again at once."""
+        found = await self._find(request.path_params["id"])
+        if found is None:
+            return problem(404, "there is no such link")
+        await self.store.links.retry([found.id], self.clock())
+        again = await self.store.links.get(found.id)
+        return _json(link_json(again or found, self.clock()), 202)
+
+    async def deliveries(self, request: Request) -> Response:
+        """`GET /deliveries`: the newest first. Filters: source, state, key (of a linked ticket); limit and cursor."""
+        try:
+            wanted = DeliveryFilter(
+                source=request.query_params.get("source"),
+                state=_state(request, DeliveryState),
+                ticket_id=await self._ticket_id(request.query_params.get("key")),
+                before=_number(request, "cursor"),
+                limit=_limit(request),
+            )
+        except _BadQuery as error:
+            return problem(400, str(error))
+        found = await self.store.inbox.list(wanted)
+        return _page("deliveries", [delivery_json(delivery) for delivery in found], wanted.limit)
+
+    async def delivery(self, request: Request) -> Response:
+        """`GET /deliveries/{id}`: one delivery as it came."""
+        found = await self.store.inbox.get(request.path_params["id"])
+        return problem(404, "there is no such delivery") if found is None else _json(delivery_json(found, body=True))
+
+    async def replay(self, request: Request) -> Response:
+        """`POST /deliveries/{id}/replay`: hand it to the intake once more."""
+        if not await self.store.inbox.replay([request.path_params["id"]]):
+            return problem(404, "there is no such delivery")
+        return _json({"replayed": 1}, 202)
+
+    async def summary(self, _request: Request) -> Response:
+        """`GET /summary`: how much there is of everything."""
+        now = self.clock()
+        pause = await self.store.pauses.get(DESTINATION)
+        paused = pause if pause is not None and pause.until > now else None
+        shown = {
+            "links": await self.store.links.counts(now),
+            "deliveries": await self.store.inbox.counts(),
+            "paused": None if paused is None else {"until": moment(paused.until), "reason": paused.reason},
+        }
+        return _json(shown)
+
+    async def _find(self, name: str) -> Link | None:
+        if name.isdecimal() and (found := await self.store.links.get(int(name))):
+            return found
+        by_key = await self.store.links.list(LinkFilter(key=name, limit=1), self.clock())
+        return by_key[0] if by_key else None
+
+    async def _ticket_id(self, key: str | None) -> str | None:
+        if key is None:
+            return None
+        found = await self.store.links.list(LinkFilter(key=key, limit=1), self.clock())
+        return found[0].ticket_id if found else key
+
+    async def _timeline(self, link: Link) -> dict[str, Any]:
+        of = DeliveryFilter(source=link.source, ticket_id=link.ticket_id, limit=_MOST)
+        return {
+            **link_json(link, self.clock()),
+            "correlation_key": link.correlation_key,
+            "attempts_made": [attempt_json(attempt) for attempt in await self.store.links.attempts(link.id)],
+            "deliveries": [delivery_json(delivery) for delivery in await self.store.inbox.list(of)],
+        }
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def _page(name: str, items: list[dict[str, Any]], limit: int) -> Response:
+    """A page, and the cursor of the next one; null on the last."""
+    return _json({name: items, "cursor": str(items[-1]["id"]) if len(items) == limit else None})
+
+
+def _limit(request: Request) -> int:
+    limit = _number(request, "limit")
+    if limit is not None and not 1 <= limit <= _MOST:
+        raise _BadQuery(f"limit is a number from 1 to {_MOST}")
+    return limit or 50
+
+
+def _number(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > 18:
+        raise _BadQuery(f"{name} is a number")
+    return int(text)
+
+
+def _state(request: Request, kind: type[_State]) -> _State | None:
+    text = request.query_params.get("state")
+    if text is None:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise _BadQuery(f"state is one of {', '.join(kind)}") from None

@@ -1,0 +1,61 @@
+"""The application: which path goes where, and who may."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.errors import StoreUnavailable
+from bridge.service import Service
+from bridge.web.api import Api
+from bridge.web.guard import Handler, guarded
+from bridge.web.health import healthz, readiness
+from bridge.web.hooks import RETRY_AFTER_S, Receiver
+from bridge.web.metrics import Metrics
+from bridge.web.problems import on_http_exception, on_mistake, problem
+
+
+def create_app(service: Service) -> Starlette:
+    """The web application of a running service."""
+    config, store = service.config, service.store
+    metrics = Metrics()
+    receiver = Receiver(config.sources, service.trackers, store, service.clock, config.server.max_body_bytes, metrics)
+    api = Api(store, service.clock)
+
+    async def readyz(_request: Request) -> Response:
+        return await readiness(store.database)
+
+    async def metrics_text(_request: Request) -> Response:
+        links, deliveries = await store.links.counts(service.clock()), await store.inbox.counts()
+        backlog = {f"links_{state}": links[state] for state in ("pending", "waiting", "parked")}
+        backlog |= {f"deliveries_{state}": deliveries[state] for state in ("pending", "parked")}
+        return Response(metrics.text(backlog), media_type="text/plain; version=0.0.4")
+
+    def admin(path: str, handler: Handler, method: str = "GET") -> Route:
+        return Route(path, guarded(config.server, handler), methods=[method])
+
+    return Starlette(
+        routes=[
+            Route("/hooks/{source}", receiver.receive, methods=["POST"]),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            admin("/metrics", metrics_text),
+            admin("/api/v1/links", api.links),
+            admin("/api/v1/links/{id}", api.link),
+            admin("/api/v1/links/{id}/retry", api.retry, "POST"),
+            admin("/api/v1/deliveries", api.deliveries),
+            admin("/api/v1/deliveries/{id:int}", api.delivery),
+            admin("/api/v1/deliveries/{id:int}/replay", api.replay, "POST"),
+            admin("/api/v1/summary", api.summary),
+        ],
+        exception_handlers={
+            HTTPException: on_http_exception,
+            StoreUnavailable: _on_store_unavailable,
+            Exception: on_mistake,
+        },
+    )
+
+
+async def _on_store_unavailable(_request: Request, error: Exception) -> Response:
+    return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
