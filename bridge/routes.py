@@ -188,6 +188,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 _ENVIRONMENT = _Sandbox(
     undefined=jinja2.StrictUndefined, autoescape=False, finalize=lambda value: "" if value is None else value
 )
+_ENVIRONMENT.globals.clear()  # what templates see is the ticket's, nothing of ours
 
 
 def _compile(key: str, source: str) -> _Render:

@@ -1,7 +1,7 @@
 """The service: every part made from the configuration, started and stopped in the right order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,13 @@ from random import Random
 import structlog
 
 from bridge.config import Config
-from bridge.errors import StoreUnavailable
+from bridge.errors import BridgeError, StoreUnavailable
+from bridge.fold import Snapshot
 from bridge.model import Link
 from bridge.orchestrator import Orchestrator
 from bridge.routes import compile_routes
 from bridge.store import Database, Store
-from bridge.sync.follow import Follower, next_generation
+from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
 from bridge.sync.intake import Intake
 from bridge.sync.retention import retain
@@ -52,12 +53,7 @@ def open_store(
     config: Config, on_delivery: Callable[[], None] = lambda: None, on_due: Callable[[], None] = lambda: None
 ) -> Store:
     """The store of a configuration. Close its database after use."""
-    generation: Callable[[Link, datetime], Link] = partial(_next_generation, config.name)
-    return Store(Database(config.database.url), generation, on_delivery, on_due)
-
-
-def _next_generation(deployment: str, link: Link, now: datetime) -> Link:
-    return next_generation(link, deployment, now)
+    return Store(Database(config.database.url), on_delivery, on_due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
     loops: dict[str, Callable[[], None]] = {}
     store = open_store(config, on_delivery=lambda: loops["intake"](), on_due=lambda: loops["worker"]())
     async with Orchestrator(config.orchestrator, clock) as orchestrator:
-        limits = Limits(config.orchestrator.timeout, config.orchestrator.max_concurrency)
+        limits = Limits(config.orchestrator.timeout, config.orchestrator.max_concurrency, partial(_reopen, following))
         gate = Gate(DESTINATION, store.pauses, random, clock)
         intake = Intake(store, following, clock, on_due=lambda: loops["worker"]())
         scheduler = Scheduler(
@@ -104,6 +100,12 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             for task in tasks:
                 task.cancel()
             await store.database.close()
+
+
+def _reopen(following: Mapping[str, Follower], ended: Link, snapshot: Snapshot, now: datetime) -> Link:
+    if ended.source not in following:
+        raise BridgeError(f"the configuration has no source {ended.source!r} any more")
+    return following[ended.source].reopen(ended, snapshot, now)
 
 
 async def _take_over(store: Store) -> None:

@@ -1,12 +1,10 @@
 """The store: deliveries, links and pauses, on SQLite or PostgreSQL. The only place that knows SQL."""
 
 from collections.abc import Callable
-from datetime import datetime
 
-from bridge.model import Link
 from bridge.store.database import Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Verdict
-from bridge.store.links import Claimed, LinkFilter, Links, Result
+from bridge.store.links import Claimed, LinkFilter, Links, Result, Terms
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
 
@@ -22,6 +20,7 @@ __all__ = [
     "Result",
     "Revisions",
     "Store",
+    "Terms",
     "Verdict",
     "revisions",
     "upgrade",
@@ -36,13 +35,9 @@ class Store:
     """One database's tables. The two callbacks are told of new deliveries and of links that became due."""
 
     def __init__(
-        self,
-        database: Database,
-        next_generation: Callable[[Link, datetime], Link],
-        on_delivery: Callable[[], None] = _ignore,
-        on_due: Callable[[], None] = _ignore,
+        self, database: Database, on_delivery: Callable[[], None] = _ignore, on_due: Callable[[], None] = _ignore
     ) -> None:
         self.database = database
         self.inbox = Inbox(database, on_delivery)
-        self.links = Links(database, next_generation, on_due)
+        self.links = Links(database, on_due)
         self.pauses = Pauses(database)

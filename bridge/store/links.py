@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, selec
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import Rejected
+from bridge.errors import BridgeError, Rejected
 from bridge.fold import Snapshot
 from bridge.model import Attempt, Link, LinkState, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due, settle
@@ -54,17 +54,24 @@ class LinkFilter:
     limit: int = 50
 
 
-class Links:
-    """The links. `next_generation` makes a reopened ticket's new link; `on_due` is called when a link became due."""
+Reopen = Callable[[Link, Snapshot, datetime], Link]
+"""The next generation of a link whose ticket is open again. Raises a `BridgeError` that says why there can be none."""
 
-    def __init__(
-        self,
-        database: Database,
-        next_generation: Callable[[Link, datetime], Link],
-        on_due: Callable[[], None] = lambda: None,
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a claim grants: how long the lease is, and how long a request may take; and how a new generation begins."""
+
+    lease: timedelta
+    timeout: timedelta
+    reopen: Reopen
+
+
+class Links:
+    """The links. `on_due` is called when a link became due."""
+
+    def __init__(self, database: Database, on_due: Callable[[], None] = lambda: None) -> None:
         self._database = database
-        self._next_generation = next_generation
         self._on_due = on_due
         self._settlements = GroupCommit(self._settle_all)
 
@@ -121,9 +128,7 @@ class Links:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
-    async def claim(
-        self, destination: str, limit: int, now: datetime, *, lease: timedelta, timeout: timedelta
-    ) -> list[Claimed]:
+    async def claim(self, destination: str, limit: int, now: datetime, terms: Terms) -> list[Claimed]:
         """Lease the links that have been due the longest. For a create its intent is committed with the claim.
 
         A step that needs no call (a new generation) is taken here.
@@ -133,10 +138,10 @@ class Links:
         async with self._database.writing() as connection:
             rows = await connection.execute(_due(destination, now).limit(limit).with_for_update(skip_locked=True))
             planned = [(link, plan(link)) for link in map(link_of, rows)]
-            await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now)
+            await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
             idle = [replace(link, due_at=None) for link, step in planned if step is None]
             claimed = [
-                Claimed(_leased(link, step, now, lease, timeout), step)
+                Claimed(_leased(link, step, now, terms), step)
                 for link, step in planned
                 if step is not None and step is not Step.REOPEN
             ]
@@ -150,9 +155,19 @@ class Links:
             query = _due(destination, now).with_only_columns(links.c.id).limit(1)
             return (await connection.execute(query)).first() is not None
 
-    async def _reopen(self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime) -> None:
-        ended = [replace(link, ticket_state=TicketState.CLOSED, due_at=None) for link in reopened]
-        await self.save(connection, [*ended, *(self._next_generation(link, now) for link in reopened)], now)
+    async def _reopen(
+        self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime, reopen: Reopen
+    ) -> None:
+        """End these generations and begin the next ones, in one transaction. One that cannot be rendered is parked."""
+        known = await self.known(connection, [(link.source, link.ticket_id) for link in reopened]) if reopened else {}
+        for link in reopened:
+            snapshot, _ = known[link.source, link.ticket_id]
+            try:
+                begun = reopen(link, snapshot, now)
+            except BridgeError as error:
+                await self.save(connection, [replace(link, parked=True, due_at=None, last_error=str(error))], now)
+            else:
+                await self.save(connection, [replace(link, ticket_state=TicketState.CLOSED, due_at=None), begun], now)
 
     async def settle(self, result: Result) -> Link | None:
         """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
@@ -268,12 +283,12 @@ def _due(destination: str, now: datetime) -> Select[Any]:
     )
 
 
-def _leased(link: Link, step: Step, now: datetime, lease: timedelta, timeout: timedelta) -> Link:
+def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
     """The link as the claim leaves it; a create's intent is part of it, so that a crash from here on leads to a find."""
-    link = replace(link, claim=link.claim + 1, leased_until=now + lease)
+    link = replace(link, claim=link.claim + 1, leased_until=now + terms.lease)
     if step is not Step.CREATE:
         return link
-    return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + timeout)
+    return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + terms.timeout)
 
 
 def _settled(current: Link | None, result: Result) -> Link | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.fold import Snapshot, fold
-from bridge.model import Completion, Link, LinkId, Observation, Policy, TaskRequest, TaskState, TicketState
+from bridge.model import Completion, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
 from bridge.routes import Route, Routes, View
@@ -49,6 +49,11 @@ class Follower:
         newer = snapshot.version > link.version
         link = self._render(self._describe(link, snapshot), snapshot)
         return Known(snapshot, _wake(link, now, newer=newer))
+
+    def reopen(self, ended: Link, snapshot: Snapshot, now: datetime) -> Link:
+        """The next generation of a ticket that is open again. Raises `TemplateError`."""
+        link = next_generation(ended, self.deployment, now)
+        return due(self._render(self._describe(link, snapshot), snapshot), now)
 
     def _select(self, known: Known, observation: Observation, now: datetime) -> Link | None:
         """The link with its route, if this or an earlier observation was selected by one."""
@@ -102,7 +107,7 @@ class Follower:
         )
 
     def _render(self, link: Link, snapshot: Snapshot) -> Link:
-        """The requests that the link may need next. A route that the configuration has no more leaves what it last rendered."""
+        """The requests that the link may need next. A route that is configured no more leaves what it last rendered."""
         route = self.routes.named(link.route)
         if route is None:
             return link
@@ -124,26 +129,23 @@ def correlation_key(deployment: str, source: str, ticket_id: str, generation: in
 
 
 def _request(link: Link, route: Route, view: View) -> TaskRequest | None:
-    """CreateTask as it would be sent now; the folder stays the one that it was first sent to."""
-    if link.ticket_state is not TicketState.OPEN and (link.task_state is not TaskState.ABSENT or plan(link) is None):
-        return None if link.task_state is TaskState.ABSENT else link.request
-    request = route.request(view)
-    if link.task_state is TaskState.ABSENT or link.request is None:
-        return request
-    return replace(request, folder=link.request.folder)
+    """CreateTask as it would be sent now. Once it was sent it stays as it was."""
+    if link.task_state is not TaskState.ABSENT:
+        return link.request
+    return route.request(view) if plan(link) is Step.CREATE else None
 
 
 def _completion(link: Link, route: Route, view: View) -> Completion | None:
-    """CompleteTask as it would be sent now, once the ticket asks for it."""
-    match link.ticket_state, link.task_state:
-        case (TicketState.OPEN, _) | (_, TaskState.COMPLETED | TaskState.GONE):
-            return link.completion
-        case (_, TaskState.ABSENT) if plan(link) is None:
-            return None
-        case (TicketState.DELETED, _) if link.policy.on_delete != "complete":
-            return link.completion
-        case _:
-            return route.completion(view)
+    """CompleteTask as it would be sent now, if the ticket asks for it. Once the task has come to its end it stays as it was."""
+    if link.task_state in (TaskState.COMPLETED, TaskState.GONE):
+        return link.completion
+    absent = link.task_state is TaskState.ABSENT
+    wanted = {
+        TicketState.OPEN: False,
+        TicketState.CLOSED: not absent or plan(link) is Step.CREATE,
+        TicketState.DELETED: not absent and link.policy.on_delete == "complete",
+    }[link.ticket_state]
+    return route.completion(view) if wanted else None
 
 
 def next_generation(link: Link, deployment: str, now: datetime) -> Link:
@@ -156,6 +158,7 @@ def next_generation(link: Link, deployment: str, now: datetime) -> Link:
         correlation_key=correlation_key(deployment, link.source, link.ticket_id, generation),
         route_version=link.version,
         seen_open=True,
+        request=None,
         completion=None,
         task_state=TaskState.ABSENT,
         task_id=None,

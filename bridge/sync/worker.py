@@ -13,7 +13,8 @@ import structlog
 from bridge.errors import NotFound, OrchestratorError, Rejected, StoreUnavailable, Unknown
 from bridge.model import Completion, Folder, Link, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
-from bridge.store import Claimed, Result, Store
+from bridge.store import Claimed, Result, Store, Terms
+from bridge.store.links import Reopen
 from bridge.sync.gate import Gate
 from bridge.sync.waker import RETRY_S, Waker
 
@@ -47,10 +48,11 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`timeout` of one request, and how many may be under way."""
+    """`timeout` of one request, how many may be under way, and how a reopened ticket's next generation begins."""
 
     timeout: timedelta
     concurrency: int
+    reopen: Reopen
 
 
 class Worker:
@@ -70,6 +72,7 @@ class Worker:
         self._destination = destination
         self._gate = gate
         self._limits = limits
+        self._terms = Terms(2 * limits.timeout + LEASE_MARGIN, limits.timeout, limits.reopen)
         self._clock = clock
         self._random = random
         self._alarm = alarm
@@ -100,13 +103,7 @@ class Worker:
                 if opens_at := self._gate.opens_at(now):
                     self._alarm(opens_at)
                 return
-            claimed = await self._store.links.claim(
-                self._gate.destination,
-                places,
-                now,
-                lease=2 * self._limits.timeout + LEASE_MARGIN,
-                timeout=self._limits.timeout,
-            )
+            claimed = await self._store.links.claim(self._gate.destination, places, now, self._terms)
             for each in claimed:
                 self._begin(self._step(each))
             if not claimed:
