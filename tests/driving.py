@@ -1,0 +1,111 @@
+"""Driving a bridge from outside: its configuration, a tracker that signs, and waiting for what it shall come to."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bridge.config import Config, load
+from bridge.routes import problems
+from bridge.service import Service, open_store, running
+from bridge.serving import serving
+from bridge.store import upgrade
+from bridge.web import create_app
+from tests.values import body_of
+
+SECRET = "It's a Secret to Everybody"
+NOWHERE = "http://127.0.0.1:1"
+LOOK_AGAIN_S = 0.02
+
+
+def written(folder: Path, url: str = NOWHERE, /, **changes: Any) -> Path:
+    """A configuration file; `changes` replace or extend its sections."""
+    document: dict[str, Any] = {
+        "database": {"url": "sqlite:///bridge.db"},
+        "server": {"port": 0},
+        "orchestrator": {
+            "url": url,
+            "auth": {"type": "token", "token": "t0ken"},
+            "folder_path": "Shared",
+            "timeout": "2s",
+        },
+        "sources": {"jira": {"type": "jira", "secrets": [SECRET]}},
+        "routes": [
+            {"name": "incidents", "source": "jira", "when": 'ticket.project == "OPS"', "task": {"catalog": "Tickets"}}
+        ],
+    }
+    for name, value in changes.items():
+        document[name] = {**document[name], **value} if isinstance(value, dict) and name in document else value
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def configured(folder: Path, url: str = NOWHERE, /, **changes: Any) -> Config:
+    return load(written(folder, url, **changes), {}, [problems])
+
+
+def signature(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    return {"X-Hub-Signature": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A running bridge, seen from outside."""
+
+    url: str
+    http: httpx.AsyncClient
+
+    async def hook(self, event: dict[str, Any] | bytes, *, source: str = "jira", **headers: str) -> httpx.Response:
+        """Send a signed webhook."""
+        body = event if isinstance(event, bytes) else body_of(event)
+        return await self.http.post(f"/hooks/{source}", content=body, headers={**signature(body), **headers})
+
+    async def links(self, **filters: Any) -> list[dict[str, Any]]:
+        """The links as the API lists them."""
+        answer = await self.http.get("/api/v1/links", params={"limit": 500, **filters})
+        links: list[dict[str, Any]] = answer.raise_for_status().json()["links"]
+        return links
+
+    async def deliveries(self, **filters: Any) -> list[dict[str, Any]]:
+        """The deliveries as the API lists them."""
+        answer = await self.http.get("/api/v1/deliveries", params={"limit": 500, **filters})
+        deliveries: list[dict[str, Any]] = answer.raise_for_status().json()["deliveries"]
+        return deliveries
+
+
+@asynccontextmanager
+async def bridge_running(config: Config) -> AsyncIterator[Bridge]:
+    """The whole service in this process, on a real socket and a real database."""
+    async with bridge_and_service(config) as (bridge, _):
+        yield bridge
+
+
+@asynccontextmanager
+async def bridge_and_service(config: Config) -> AsyncIterator[tuple[Bridge, Service]]:
+    database = open_store(config).database
+    await upgrade(database)
+    await database.close()
+    async with (
+        running(config) as service,
+        serving(create_app(service)) as url,
+        httpx.AsyncClient(base_url=url, timeout=30) as http,
+    ):
+        yield Bridge(url, http), service
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str, within: float = 30) -> None:
+    """Wait for something to hold, by looking; fails with what it was."""
+    try:
+        async with asyncio.timeout(within):
+            while not await holds():  # noqa: ASYNC110 - another process has no event for us: we look again
+                await asyncio.sleep(LOOK_AGAIN_S)
+    except TimeoutError:
+        raise AssertionError(f"not within {within} s: {what}") from None

@@ -1,0 +1,162 @@
+"""The database under faults, and its migrations."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+
+from bridge.errors import StoreUnavailable
+from bridge.store import Database, Store, database, revisions, upgrade
+from bridge.store.group_commit import GroupCommit
+from bridge.store.tables import metadata
+from tests.store.test_inbox import delivery
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
+    def described(connection: Any) -> dict[str, dict[str, object]]:
+        found = inspect(connection)
+        return {
+            table: {
+                "columns": {c["name"]: c["nullable"] for c in found.get_columns(table)},
+                "indexes": {i["name"] for i in found.get_indexes(table)}
+                - {u["name"] for u in found.get_unique_constraints(table)},
+                "unique": {tuple(u["column_names"]) for u in found.get_unique_constraints(table)},
+            }
+            for table in metadata.tables
+        }
+
+    async with database.reading() as connection:
+        migrated = await connection.run_sync(described)
+    async with database.writing() as connection:
+        await connection.run_sync(metadata.drop_all)
+        await connection.run_sync(metadata.create_all)
+    async with database.reading() as connection:
+        assert migrated == await connection.run_sync(described)
+
+
+async def test_an_empty_database_says_what_it_needs(database_url: str) -> None:
+    opened = Database(database_url)
+    assert not (await revisions(opened)).up_to_date
+    before = await upgrade(opened)
+    assert before.current is None
+    assert (await revisions(opened)).up_to_date
+    assert (await upgrade(opened)).up_to_date
+    await opened.close()
+
+
+async def test_a_commit_on_sqlite_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    async with opened.writing() as connection:
+        modes = [
+            (await connection.execute(text(f"PRAGMA {name}"))).scalar() for name in ("journal_mode", "synchronous")
+        ]
+    assert modes == ["wal", 2]
+    await opened.close()
+
+
+async def test_a_locked_database_is_unavailable_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.05)
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    inbox = Store(opened).inbox
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await inbox.append([delivery()])
+    other.execute("ROLLBACK")
+    other.close()
+    assert await inbox.append([delivery()]) == [1]
+    await opened.close()
+
+
+async def test_a_full_database_is_unavailable_and_recovers(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    inbox = Store(opened).inbox
+    async with opened.writing() as connection:
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
+    with pytest.raises(StoreUnavailable, match="full"):
+        await inbox.append([delivery(body=b"x" * 100_000)])
+    async with opened.writing() as connection:
+        await connection.execute(text("PRAGMA max_page_count = 1000000"))
+    assert await inbox.append([delivery()]) == [1]
+    await opened.close()
+
+
+async def test_a_database_file_that_is_gone_is_not_written_into_the_void(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    inbox = Store(opened).inbox
+    await inbox.append([delivery(1)])
+    (tmp_path / "bridge.db").rename(tmp_path / "away.db")
+    with pytest.raises(StoreUnavailable, match="gone"):
+        await inbox.append([delivery(2)])
+    (tmp_path / "away.db").rename(tmp_path / "bridge.db")
+    assert await inbox.append([delivery(2)]) == [2]
+    await opened.close()
+
+
+async def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
+    opened = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable):
+        await revisions(opened)
+    await opened.close()
+
+
+async def test_one_item_that_cannot_be_written_does_not_take_the_others_with_it() -> None:
+    written: list[list[int]] = []
+
+    async def commit(items: Any) -> list[int]:
+        await asyncio.sleep(0)
+        if 3 in items:
+            raise ValueError("three")
+        written.append(list(items))
+        return [item * 10 for item in items]
+
+    group = GroupCommit(commit)
+    results = await asyncio.gather(*(group.submit(n) for n in range(1, 6)), return_exceptions=True)
+    assert [str(result) for result in results] == ["10", "20", "three", "40", "50"]
+
+
+async def test_those_who_come_during_a_commit_share_the_next() -> None:
+    sizes: list[int] = []
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def commit(items: Any) -> list[None]:
+        sizes.append(len(items))
+        begun.set()
+        await gate.wait()
+        return [None] * len(items)
+
+    group: GroupCommit[int, None] = GroupCommit(commit)
+    first = asyncio.create_task(group.submit(0))
+    await begun.wait()
+    others = [asyncio.create_task(group.submit(n)) for n in range(1, 50)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, *others)
+    assert sizes == [1, 49]
+
+
+async def test_more_than_can_be_held_is_refused() -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def commit(items: Any) -> list[None]:
+        begun.set()
+        await gate.wait()
+        return [None] * len(items)
+
+    group: GroupCommit[int, None] = GroupCommit(commit, batch=1, waiting=2)
+    written = asyncio.create_task(group.submit(0))
+    await begun.wait()
+    held = [asyncio.create_task(group.submit(n)) for n in range(3)]
+    refused, _ = await asyncio.wait(held, return_when=asyncio.FIRST_EXCEPTION)
+    assert [str(task.exception()) for task in refused] == ["more is waiting to be written than can be held"]
+    gate.set()
+    await asyncio.gather(written, *held, return_exceptions=True)

@@ -1,0 +1,213 @@
+"""The mapping table, on both engines: claims, leases, fencing."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bridge.errors import Rejected, Unknown
+from bridge.fold import Snapshot
+from bridge.model import Link, LinkId, LinkState, Step, Task, TaskId, TaskState, TicketState
+from bridge.outcome import Outcome, Waits
+from bridge.store import Claimed, LinkFilter, Result, Store, Terms
+from bridge.sync.follow import next_generation
+from tests.values import NOW, a_link
+
+pytestmark = pytest.mark.anyio
+
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=90)
+TERMS = Terms(LEASE, 30 * SECOND, lambda link, _snapshot, now: next_generation(link, "bridge", now))
+DESTINATION = "orchestrator"
+
+
+async def kept(store: Store, number: int = 1, **changes: object) -> Link:
+    new = a_link(
+        id=LinkId(0),
+        ticket_id=f"{10000 + number}",
+        ticket_key=f"OPS-{number}",
+        correlation_key=f"bridge/jira/{10000 + number}/1",
+        **{"due_at": NOW, **changes},
+    )
+    async with store.database.writing() as connection:
+        await store.links.save(connection, [new], NOW)
+        ref = (new.source, new.ticket_id)
+        await store.links.keep(connection, {ref: Snapshot("1", "", {"1": {"@key": new.ticket_key}})}, NOW)
+        _, link = (await store.links.known(connection, [ref]))[ref]
+    assert link is not None
+    return link
+
+
+async def claim(store: Store, limit: int = 10, at: timedelta = timedelta(0)) -> list[Claimed]:
+    return await store.links.claim(DESTINATION, limit, NOW + at, TERMS)
+
+
+def result(claimed: Claimed, *, task: int | None = None, error: Unknown | Rejected | None = None) -> Result:
+    made = None if task is None else Task(TaskId(task), TaskState.OPEN)
+    outcome = Outcome(claimed.step, NOW, NOW + SECOND, made, error)
+    return Result(claimed, outcome, Waits(30 * SECOND, SECOND))
+
+
+async def test_a_link_survives_the_store(store: Store) -> None:
+    link = await kept(store)
+    assert replace(link, id=LinkId(1), updated_at=None) == a_link(
+        ticket_id="10001", correlation_key="bridge/jira/10001/1", due_at=NOW
+    )
+
+
+async def test_a_claim_leases_and_commits_the_intent(store: Store) -> None:
+    link = await kept(store)
+    (claimed,) = await claim(store)
+    assert claimed.step is Step.CREATE
+    stored = await store.links.get(link.id)
+    assert stored is not None
+    assert (stored.task_state, stored.create_sent_at, stored.claim, stored.leased_until) == (
+        TaskState.UNKNOWN,
+        NOW,
+        1,
+        NOW + LEASE,
+    )
+
+
+async def test_a_claimed_link_is_not_claimed_again_until_its_lease_ends(store: Store, second_store: Store) -> None:
+    await kept(store)
+    assert len(await claim(store)) == 1
+    assert await claim(second_store) == []
+    (again,) = await claim(second_store, at=LEASE)
+    assert (again.step, again.link.claim) == (Step.FIND, 2)
+
+
+async def test_the_longest_due_are_claimed_first_and_no_more_than_asked(store: Store) -> None:
+    for number in (1, 2, 3):
+        await kept(store, number, due_at=NOW - number * SECOND)
+    assert [each.link.ticket_key for each in await claim(store, 2)] == ["OPS-3", "OPS-2"]
+
+
+async def test_what_is_due_later_or_parked_or_elsewhere_is_not_claimed(store: Store) -> None:
+    await kept(store, 1, due_at=NOW + SECOND)
+    await kept(store, 2, due_at=None, parked=True)
+    await kept(store, 3, destination="other")
+    assert await claim(store) == []
+    assert await store.links.next_due(DESTINATION) == NOW + SECOND
+
+
+async def test_an_outcome_settles_its_link_and_is_in_the_audit_trail(store: Store) -> None:
+    await kept(store)
+    (claimed,) = await claim(store)
+    settled = await store.links.settle(result(claimed, task=7))
+    assert settled is not None
+    assert (settled.task_id, settled.task_state, settled.due_at) == (7, TaskState.OPEN, None)
+    (attempt,) = await store.links.attempts(claimed.link.id)
+    assert (attempt.step, attempt.outcome, attempt.detail) == (Step.CREATE, "ok", "task 7 open")
+
+
+async def test_an_outcome_whose_lease_was_lost_changes_nothing(store: Store) -> None:
+    await kept(store)
+    (late,) = await claim(store)
+    (current,) = await claim(store, at=LEASE)
+    assert await store.links.settle(result(current, task=7)) is not None
+    assert await store.links.settle(result(late, task=8)) is None
+    link = await store.links.get(late.link.id)
+    assert link is not None
+    assert link.task_id == 7
+
+
+async def test_a_task_belongs_to_one_link(store: Store) -> None:
+    for number in (1, 2):
+        await kept(store, number)
+    first, second = await claim(store)
+    await store.links.settle(result(first, task=7))
+    settled = await store.links.settle(result(second, task=7))
+    assert settled is not None
+    assert settled.parked
+    assert "belongs to another" in (settled.last_error or "")
+
+
+async def test_a_reopened_ticket_gets_its_next_generation(store: Store) -> None:
+    link = await kept(
+        store, task_state=TaskState.COMPLETED, task_id=TaskId(7), version="3", closed_version="2", ended_version="2"
+    )
+    assert await claim(store) == []
+    (claimed,) = await claim(store)
+    assert (claimed.step, claimed.link.generation) == (Step.CREATE, 2)
+    first = await store.links.get(link.id)
+    assert first is not None
+    assert (first.ticket_state, first.task_id, first.due_at) == (TicketState.CLOSED, 7, None)
+
+
+async def test_a_next_generation_that_cannot_be_made_parks_the_link(store: Store) -> None:
+    def refuse(*_: object) -> Link:
+        raise Rejected("the template fails")
+
+    link = await kept(
+        store, task_state=TaskState.COMPLETED, task_id=TaskId(7), version="3", closed_version="2", ended_version="2"
+    )
+    await store.links.claim(DESTINATION, 10, NOW, replace(TERMS, reopen=refuse))
+    parked = await store.links.get(link.id)
+    assert parked is not None
+    assert (parked.state(NOW), parked.last_error) == (LinkState.PARKED, "the template fails")
+
+
+async def test_a_parked_link_is_retried_when_a_person_says_so(store: Store) -> None:
+    await kept(store)
+    (claimed,) = await claim(store)
+    await store.links.settle(result(claimed, error=Rejected("no catalog")))
+    assert await claim(store, at=SECOND) == []
+    assert await store.links.retry([claimed.link.id], NOW) == 1
+    assert len(await claim(store)) == 1
+
+
+async def test_release_frees_what_a_killed_process_had_leased(store: Store) -> None:
+    await kept(store)
+    await claim(store)
+    assert await store.links.release() == 1
+    (again,) = await claim(store)
+    assert again.step is Step.FIND
+
+
+async def test_forgetting_the_last_link_forgets_the_ticket(store: Store) -> None:
+    link = await kept(store)
+    (claimed,) = await claim(store)
+    await store.links.settle(result(claimed, task=7))
+    assert await store.links.forget(link.id)
+    assert not await store.links.forget(link.id)
+    async with store.database.writing() as connection:
+        known = await store.links.known(connection, [("jira", "10001")])
+    assert known == {("jira", "10001"): (Snapshot(), None)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"due_at": NOW}, LinkState.PENDING),
+        ({"due_at": NOW + SECOND, "leased_until": NOW + SECOND}, LinkState.PENDING),
+        ({"due_at": NOW + SECOND}, LinkState.WAITING),
+        ({"due_at": None}, LinkState.SETTLED),
+        ({"due_at": None, "parked": True}, LinkState.PARKED),
+    ],
+)
+async def test_a_state_means_the_same_in_a_filter_as_in_the_link(
+    store: Store, changes: dict[str, object], state: LinkState
+) -> None:
+    link = await kept(store, **changes)
+    assert link.state(NOW) is state
+    for each in LinkState:
+        listed = await store.links.list(LinkFilter(state=each), NOW)
+        assert bool(listed) == (each is state)
+    assert (await store.links.counts(NOW))[state] == 1
+
+
+async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> None:
+    links = [await kept(store, number) for number in (1, 2, 3)]
+    assert [each.id for each in await store.links.list(LinkFilter(limit=2), NOW)] == [links[2].id, links[1].id]
+    assert [each.id for each in await store.links.list(LinkFilter(before=links[1].id), NOW)] == [links[0].id]
+    assert [each.id for each in await store.links.list(LinkFilter(key="OPS-2"), NOW)] == [links[1].id]
+    assert await store.links.list(LinkFilter(source="other"), NOW) == []
+
+
+async def test_retention_removes_tickets_that_were_never_linked(store: Store) -> None:
+    await kept(store)
+    async with store.database.writing() as connection:
+        await store.links.keep(connection, {("jira", "9"): Snapshot("1", "", {"1": {}})}, NOW)
+    assert await store.links.prune_tickets(NOW + SECOND) == 1
+    assert await store.links.prune_tickets(NOW + SECOND) == 0
