@@ -49,7 +49,7 @@ async def serving(app: Any, host: str = "127.0.0.1", port: int = 0, **options: A
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises `OSError` that names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only on these
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

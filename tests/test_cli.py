@@ -198,9 +198,13 @@ async def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
 
 
+def _status(pid: int) -> str:
+    return Path(f"/proc/{pid}/status").read_text()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_an_idle_service_is_small(tmp_path: Path) -> None:
     async with bridge_process(written(tmp_path)) as process:
-        status = Path(f"/proc/{process.process.pid}/status").read_text()
+        status = _status(process.process.pid)
     resident_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     assert resident_kb < 120_000

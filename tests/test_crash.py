@@ -79,7 +79,7 @@ async def test_kill_9_ten_times(tmp_path: Path) -> None:
 
             async def drained() -> bool:
                 summary = (await bridge.http.get("/api/v1/summary")).json()
-                return summary["deliveries"]["pending"] == 0 and summary["links"]["settled"] == TICKETS
+                return (summary["deliveries"]["pending"], summary["links"]["settled"]) == (0, TICKETS)
 
             await until(drained, "all is drained", within=90)
             kept = (await bridge.http.get("/api/v1/summary")).json()["deliveries"]

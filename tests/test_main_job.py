@@ -19,34 +19,37 @@ TICKETS = range(1, 201)
 
 async def test_200_tickets(tmp_path: Path) -> None:
     world = World()
-    async with sandbox_serving(world) as url, bridge_process(written(tmp_path, url)) as process:
-        async with httpx.AsyncClient(base_url=process.url, timeout=30) as http:
-            bridge = Bridge(process.url, http)
+    async with (
+        sandbox_serving(world) as url,
+        bridge_process(written(tmp_path, url)) as process,
+        httpx.AsyncClient(base_url=process.url, timeout=30) as http,
+    ):
+        bridge = Bridge(process.url, http)
 
-            async def all_sent(*events: dict[str, object]) -> Counter[int]:
-                answers = await asyncio.gather(*(bridge.hook(event) for event in events))
-                assert {answer.status_code for answer in answers} == {202}
-                return Counter(answer.json()["duplicates"] for answer in answers)
+        async def all_sent(*events: dict[str, object]) -> Counter[int]:
+            answers = await asyncio.gather(*(bridge.hook(event) for event in events))
+            assert {answer.status_code for answer in answers} == {202}
+            return Counter(answer.json()["duplicates"] for answer in answers)
 
-            async def completed() -> bool:
-                return [task.completions for task in world.all_tasks()] == [1] * len(TICKETS)
+        async def completed() -> bool:
+            return [task.completions for task in world.all_tasks()] == [1] * len(TICKETS)
 
-            opened = [jira_event(number, event="jira:issue_created") for number in TICKETS]
-            closed = [jira_event(number, at=60, closed=True) for number in TICKETS]
-            assert await all_sent(*opened) == {0: 200}
-            assert await all_sent(*closed) == {0: 200}
-            await until(completed, "every task is completed", within=60)
+        opened = [jira_event(number, event="jira:issue_created") for number in TICKETS]
+        closed = [jira_event(number, at=60, closed=True) for number in TICKETS]
+        assert await all_sent(*opened) == {0: 200}
+        assert await all_sent(*closed) == {0: 200}
+        await until(completed, "every task is completed", within=60)
 
-            # what must change nothing: duplicates, another project, an old update after the close
-            assert await all_sent(*opened[:25], *closed[:25]) == {1: 50}
-            await all_sent(*(jira_event(number, project="WEB") for number in range(1001, 1021)))
-            await all_sent(*(jira_event(number, at=30, summary="older") for number in TICKETS[:20]))
+        # what must change nothing: duplicates, another project, an old update after the close
+        assert await all_sent(*opened[:25], *closed[:25]) == {1: 50}
+        await all_sent(*(jira_event(number, project="WEB") for number in range(1001, 1021)))
+        await all_sent(*(jira_event(number, at=30, summary="older") for number in TICKETS[:20]))
 
-            async def judged() -> bool:
-                return not await bridge.deliveries(state="pending")
+        async def judged() -> bool:
+            return not await bridge.deliveries(state="pending")
 
-            await until(judged, "every delivery is judged")
-            assert {link["state"] for link in await bridge.links()} == {"settled"}
+        await until(judged, "every delivery is judged")
+        assert {link["state"] for link in await bridge.links()} == {"settled"}
 
     tasks = world.all_tasks()
     assert len(tasks) == 200

@@ -80,7 +80,7 @@ async def test_atlassians_published_vector(bridge: Bridge) -> None:
 async def test_a_wrong_signature_is_refused_and_nothing_is_kept(
     bridge: Bridge, headers: dict[str, str], told: str
 ) -> None:
-    encoded = {name: value.encode() for name, value in headers.items()}
+    encoded = {name.encode(): value.encode() for name, value in headers.items()}
     answer = await bridge.http.post("/hooks/jira", content=BODY, headers=encoded)
     assert_problem(answer, 401, told)
     assert SECRET not in answer.text

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    exit_when_done: Annotated[bool, typer.Option("--exit-when-done", help="End with a summary when every task is completed.")] = False,
+    exit_when_done: Annotated[
+        bool, typer.Option("--exit-when-done", help="End with a summary when every task is completed.")
+    ] = False,
     tickets: Annotated[int, typer.Option(min=1, max=10_000, help="How many tickets to simulate.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
@@ -104,5 +106,7 @@ async def _sandbox(host: str, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with sandbox_serving(World(), host, port) as url:
-        say(f"Orchestrator sandbox: {url} (folder Shared, catalog Tickets; any bearer token; its tasks are on the page)")
+        say(
+            f"Orchestrator sandbox: {url} (folder Shared, catalog Tickets; any bearer token; its tasks are on the page)"
+        )
         await stop.wait()

@@ -67,15 +67,15 @@ class SimulatedJira:
     # -- what people do ------------------------------------------------------------------------------------------------------------
 
     def open(
-        self, project: str, summary: str, *, type: str = "Incident", priority: str = "High"
-    ) -> tuple[Issue, Webhook]:  # noqa: A002
+        self, project: str, summary: str, *, kind: str = "Incident", priority: str = "High"
+    ) -> tuple[Issue, Webhook]:
         """Create an issue."""
         self._last_id += 1
         issue = Issue(self._last_id, self._next_key(project))
         issue.fields = {
             "summary": summary,
             "description": None,
-            "issuetype": {"id": "10004", "name": type, "subtask": False},
+            "issuetype": {"id": "10004", "name": kind, "subtask": False},
             "project": {"id": "10000", "key": project},
             "priority": {"id": "2", "name": priority},
             "status": _STATUSES["To Do"],

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ TERMS = Terms(LEASE, 30 * SECOND, lambda link, _snapshot, now: next_generation(l
 DESTINATION = "orchestrator"
 
 
-async def kept(store: Store, number: int = 1, **changes: object) -> Link:
+async def kept(store: Store, number: int = 1, **changes: Any) -> Link:
     new = a_link(
         id=LinkId(0),
         ticket_id=f"{10000 + number}",
@@ -187,7 +188,7 @@ async def test_forgetting_the_last_link_forgets_the_ticket(store: Store) -> None
     ],
 )
 async def test_a_state_means_the_same_in_a_filter_as_in_the_link(
-    store: Store, changes: dict[str, object], state: LinkState
+    store: Store, changes: dict[str, Any], state: LinkState
 ) -> None:
     link = await kept(store, **changes)
     assert link.state(NOW) is state

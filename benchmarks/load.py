@@ -1,0 +1,127 @@
+"""The load: signed webhooks of about 6 KB over kept-alive connections, one request at a time on each."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import statistics
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+SECRET = b"benchmark"
+_FILLER = {f"customfield_{number}": None for number in range(10_000, 10_100)}
+_DESCRIPTION = "The printer on floor 3 prints in mirror writing. " * 50
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a round of load measured. `cpu_us` is the server's, per request."""
+
+    per_second: float
+    p99_ms: float
+    cpu_us: float
+
+
+def body(number: int, *, closed: bool = False) -> bytes:
+    """A webhook of Jira Cloud's shape and size."""
+    status = (
+        {"name": "Done", "statusCategory": {"key": "done"}}
+        if closed
+        else {"name": "Open", "statusCategory": {"key": "new"}}
+    )
+    fields = {
+        **_FILLER,
+        "summary": f"Ticket {number}",
+        "description": _DESCRIPTION,
+        "status": status,
+        "project": {"key": "OPS"},
+        "issuetype": {"name": "Bug"},
+        "priority": {"name": "High"},
+        "updated": f"2026-01-01T0{int(closed)}:00:00.000+0000",
+    }
+    issue = {
+        "id": str(number),
+        "key": f"OPS-{number}",
+        "self": f"https://acme.test/rest/api/2/issue/{number}",
+        "fields": fields,
+    }
+    return json.dumps(
+        {"timestamp": 1767225600000 + number, "webhookEvent": "jira:issue_updated", "issue": issue}
+    ).encode()
+
+
+def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
+    """The bytes of a signed webhook."""
+    signature = hmac.new(SECRET, payload, hashlib.sha256).hexdigest()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"X-Hub-Signature: sha256={signature}\r\nContent-Length: {len(payload)}\r\n\r\n"
+    )
+    return head.encode() + payload
+
+
+async def webhooks(server: "Served", seconds: float, connections: int) -> Load:
+    """As many different webhooks as are acknowledged in this time."""
+    numbers = count(1)
+    prepared = [request(body(next(numbers))) for _ in range(int(seconds * 6000))]
+    latencies: list[float] = []
+    cpu_before, started = server.cpu_seconds(), time.perf_counter()
+    ends = started + seconds
+    source = iter(prepared)
+
+    async def connection() -> None:
+        async with Connection(server.url) as to:
+            while time.perf_counter() < ends and (message := next(source, None)) is not None:
+                sent = time.perf_counter()
+                status = await to.send(message)
+                if status != 202:
+                    raise RuntimeError(f"the server answered {status}")
+                latencies.append(time.perf_counter() - sent)
+
+    await asyncio.gather(*(connection() for _ in range(connections)))
+    took = time.perf_counter() - started
+    cpu = server.cpu_seconds() - cpu_before
+    done = len(latencies)
+    return Load(done / took, statistics.quantiles(latencies, n=100)[98] * 1000, cpu / done * 1e6)
+
+
+class Connection:
+    """One kept-alive HTTP connection, with as little client as possible: the load must not be what is measured."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self._address = (host, int(port))
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection(*self._address)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def send(self, message: bytes) -> int:
+        """Send a request, read its answer whole; the status."""
+        self._writer.write(message)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        await self._reader.readexactly(length)
+        return int(head[9:12])
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server in a process of its own."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the process has used; 0 where that cannot be told."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / 100
