@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.errors import StoreUnavailable
 
@@ -31,8 +32,8 @@ class Database:
         self._file: _File | None = None
         if self.is_sqlite:
             self._file = _File(Path(parsed.database or ""))
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(url, begin="BEGIN", pool_size=4)
+            self._writer = _sqlite_engine(url, self._file, begin="BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(url, self._file, begin="BEGIN", pool_size=4)
         else:
             self._writer = self._reader = create_async_engine(
                 parsed.set(drivername="postgresql+asyncpg"),
@@ -49,7 +50,7 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is durable when the block has ended well, and undone otherwise."""
-        await self._refuse_if_gone()
+        self._refuse_if_gone()
         with _translated():
             async with self._writer.begin() as connection:
                 yield connection
@@ -57,7 +58,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that sees one state of the database."""
-        await self._refuse_if_gone()
+        self._refuse_if_gone()
         with _translated():
             async with self._reader.begin() as connection:
                 yield connection
@@ -71,28 +72,26 @@ class Database:
         await self._writer.dispose()
         await self._reader.dispose()
 
-    async def _refuse_if_gone(self) -> None:
+    def _refuse_if_gone(self) -> None:
         """SQLite would go on writing into a file that was moved or removed: those deliveries would be acknowledged and lost."""
-        if self._file is None or self._file.is_there():
-            return
-        await self.close()
-        raise StoreUnavailable(f"the database file {self._file.path} is gone or was replaced; put it back")
+        if self._file is not None and not self._file.is_there():
+            raise StoreUnavailable(f"the database file {self._file.path} is gone; put it back")
 
 
 class _File:
-    """The database's file, known by its inode once it has been seen."""
+    """The database's file. `inode` tells which one it is; connections to an earlier one are of no use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._inode: int | None = None
+        self.inode: int | None = None
 
     def is_there(self) -> bool:
+        """Whether there is a file; before the first one is seen, the migration is to make it."""
         try:
-            inode = self.path.stat().st_ino
+            self.inode = self.path.stat().st_ino
         except OSError:
-            return self._inode is None  # not made yet: the migration will
-        known, self._inode = self._inode, inode
-        return known in (None, inode)
+            return self.inode is None
+        return True
 
 
 class _translated:  # noqa: N801 - reads as the statement that it is
@@ -110,7 +109,7 @@ class _translated:  # noqa: N801 - reads as the statement that it is
             raise StoreUnavailable(f"the database cannot be reached: {error}") from error
 
 
-def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: str, file: _File, *, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername="sqlite+aiosqlite"),
         pool_size=pool_size,
@@ -120,7 +119,8 @@ def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
+    def configure(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["inode"] = file.path.stat().st_ino
         connection.isolation_level = None  # the driver leaves BEGIN to us
         for pragma in (
             "journal_mode=WAL",
@@ -129,6 +129,11 @@ def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
             f"busy_timeout={LOCK_TIMEOUT_S * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def refuse_old_file(_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if file.inode is not None and record.info["inode"] != file.inode:
+            raise DisconnectionError("the file was replaced by another")  # the pool connects anew
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:

@@ -102,6 +102,21 @@ async def test_a_database_file_that_is_gone_is_not_written_into_the_void(tmp_pat
     await opened.close()
 
 
+async def test_a_database_file_that_was_replaced_is_opened_anew(tmp_path: Path) -> None:
+    opened, restored = Database(f"sqlite:///{tmp_path}/bridge.db"), Database(f"sqlite:///{tmp_path}/copy.db")
+    await upgrade(opened)
+    await upgrade(restored)
+    await Store(restored).inbox.append([delivery(1), delivery(2)])
+    await restored.close()
+    inbox = Store(opened).inbox
+    await inbox.append([delivery(1)])
+    for leftover in ("bridge.db-wal", "bridge.db-shm"):
+        (tmp_path / leftover).unlink()
+    (tmp_path / "copy.db").replace(tmp_path / "bridge.db")
+    assert await inbox.append([delivery(3)]) == [3]
+    await opened.close()
+
+
 async def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
     opened = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailable):
