@@ -3,13 +3,15 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from bridge.sandbox.orchestrator import World, sandbox_serving
+from tests.conftest import new_postgresql_database
 from tests.driving import Bridge, until, written
-from tests.processes import bridge_process
+from tests.processes import bridge_process, command
 from tests.values import jira_event
 
 pytestmark = pytest.mark.anyio
@@ -17,11 +19,29 @@ pytestmark = pytest.mark.anyio
 TICKETS = range(1, 201)
 
 
-async def test_200_tickets(tmp_path: Path) -> None:
+async def test_200_tickets(tmp_path: Path, database_url: str) -> None:
     world = World()
+    async with sandbox_serving(world) as url:
+        config = written(tmp_path, url, database={"url": database_url})
+        assert (await command("database", "upgrade", "--config", config)).code == 0
+        await opened_and_closed(config, world)
+
+    tasks = world.all_tasks()
+    assert len(tasks) == 200
+    for task in tasks:
+        number = task.request.title.removeprefix("[OPS-").split("]")[0]
+        assert task.request.title == f"[OPS-{number}] Ticket {number}"
+        assert task.request.type == "ExternalTask"
+        assert task.request.external_tag == "JIRA"
+        assert task.request.catalog == "Tickets"
+        assert task.request.priority == "High"
+        assert (task.completions, task.action) == (1, "close")
+    assert world.journal.calls["CreateTask"] == world.journal.calls["CompleteTask"] == 200
+
+
+async def opened_and_closed(config: Path, world: World) -> None:
     async with (
-        sandbox_serving(world) as url,
-        bridge_process(written(tmp_path, url)) as process,
+        bridge_process(config) as process,
         httpx.AsyncClient(base_url=process.url, timeout=30) as http,
     ):
         bridge = Bridge(process.url, http)
@@ -51,14 +71,10 @@ async def test_200_tickets(tmp_path: Path) -> None:
         await until(judged, "every delivery is judged")
         assert {link["state"] for link in await bridge.links()} == {"settled"}
 
-    tasks = world.all_tasks()
-    assert len(tasks) == 200
-    for task in tasks:
-        number = task.request.title.removeprefix("[OPS-").split("]")[0]
-        assert task.request.title == f"[OPS-{number}] Ticket {number}"
-        assert task.request.type == "ExternalTask"
-        assert task.request.external_tag == "JIRA"
-        assert task.request.catalog == "Tickets"
-        assert task.request.priority == "High"
-        assert (task.completions, task.action) == (1, "close")
-    assert world.journal.calls["CreateTask"] == world.journal.calls["CompleteTask"] == 200
+
+async def test_an_outdated_postgresql_is_refused_with_the_command_to_run(tmp_path: Path, postgresql: Any) -> None:
+    config = written(tmp_path, database={"url": new_postgresql_database(postgresql)})
+    ended = await command("run", "--config", config)
+    assert ended.code == 1
+    assert "run `bridge database upgrade`" in ended.err
+    assert "Traceback" not in ended.err
