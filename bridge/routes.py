@@ -5,9 +5,9 @@ error that names it, never an empty string. A ticket's text is only ever a value
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import jinja2
@@ -40,7 +40,7 @@ class _Render(Protocol):
     def __call__(self, scope: Mapping[str, Any]) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """What conditions and templates see of a ticket."""
 
@@ -48,13 +48,12 @@ class View:
     facts: Facts
     source: str
 
-    @property
-    def scope(self) -> dict[str, Any]:
+    @cached_property
+    def scope(self) -> Mapping[str, Any]:
         """The names that a template may use."""
-        fields = {name: value for name, value in self.facts.items() if name not in OWN_FACTS}
         return {
-            "ticket": asdict(self.ticket),
-            "fields": fields,
+            "ticket": {name: getattr(self.ticket, name) for name in _TICKET_NAMES},
+            "fields": {name: value for name, value in self.facts.items() if name not in OWN_FACTS},
             "source": self.source,
             "event": self.facts.get(EVENT, ""),
         }

@@ -1,7 +1,7 @@
 """The inbox: deliveries as they came. Append-only but for what became of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -62,7 +62,7 @@ class Inbox:
             .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
             .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
         )
-        rows = [{**asdict(delivery), "state": DeliveryState.PENDING} for delivery in fresh.values()]
+        rows = [_row(delivery) for delivery in fresh.values()]
         async with self._database.writing() as connection:
             stored = (await connection.execute(statement, rows)).all() if rows else []
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
@@ -135,6 +135,19 @@ class Inbox:
         )
         async with self._database.writing() as connection:
             return (await connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))).rowcount
+
+
+def _row(delivery: NewDelivery) -> dict[str, Any]:
+    return {
+        "source": delivery.source,
+        "dedupe_key": delivery.dedupe_key,
+        "received_at": delivery.received_at,
+        "event": delivery.event,
+        "ticket_id": delivery.ticket_id,
+        "body": delivery.body,
+        "headers": delivery.headers,
+        "state": DeliveryState.PENDING,
+    }
 
 
 def _where(state: DeliveryState) -> Select[Any]:
