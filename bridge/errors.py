@@ -4,6 +4,7 @@ BridgeError
 ├── ConfigurationError        the YAML is wrong: do not start
 ├── TemplateError             a condition or template failed on this ticket: park the delivery
 ├── StoreUnavailable          the database is locked, full or gone: answer 503, try again
+├── Unstorable                the database will never take this value: park or refuse the one thing that holds it
 ├── MalformedBody             the request's body is not what the tracker sends: 400
 └── OrchestratorError
     ├── Unavailable           it was not reached, or says that it is away: pause the destination, no limit on attempts
@@ -52,6 +53,10 @@ class TemplateError(BridgeError):
 
 class StoreUnavailable(BridgeError):
     """The database could not take or give what was asked; nothing was changed."""
+
+
+class Unstorable(BridgeError):
+    """A value that no repetition will store: nested too deeply, too large a number, a text that the engine cannot hold."""
 
 
 class MalformedBody(BridgeError):

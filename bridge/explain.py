@@ -23,10 +23,13 @@ def explain(config: Config, follower: Follower, body: bytes, now: datetime) -> E
     Keys: `event`, `outcome` (applied, ignored, parked or refused), `reason`, and where a ticket is in it `ticket`, `routes`, `steps`.
     """
     try:
-        found = follower.tracker.recognise({}, body)[0]
+        found = follower.tracker.recognise({}, body, now)[0]
     except MalformedBody as error:
         return {"event": None, "outcome": "refused", "reason": f"{error}; the webhook would be answered with 400"}
-    said = follower.tracker.read(found.body, now)
+    try:
+        said = follower.tracker.read(found.body, now)
+    except Exception as error:  # noqa: BLE001 - what the intake would park the delivery with
+        return {"event": found.event, "outcome": "parked", "reason": f"cannot be read: {type(error).__name__}: {error}"}
     if isinstance(said, Ignored):
         return {"event": found.event, "outcome": "ignored", "reason": said.reason}
     return {"event": found.event, **_of_ticket(config, follower, said, now)}

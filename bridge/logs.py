@@ -12,14 +12,18 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # a local variable may be a secret
+)
+
 
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
     """Send our lines and the libraries' warnings to one stream in one form."""
     terminal = stream.isatty()
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=True, sort_keys=False)]
+        [structlog.dev.ConsoleRenderer(colors=True, sort_keys=False, exception_formatter=structlog.dev.plain_traceback)]
         if terminal
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(

@@ -37,7 +37,7 @@ class TaskState(StrEnum):
     """What the bridge knows of a link's task."""
 
     ABSENT = "absent"  # no CreateTask was sent, or it is certain that none took effect
-    UNKNOWN = "unknown"  # CreateTask was (about to be) sent and its answer is not known
+    UNKNOWN = "unknown"  # a call was (about to be) sent and its answer is not known
     OPEN = "open"
     COMPLETED = "completed"
     GONE = "gone"  # deleted or expired in Orchestrator
@@ -183,7 +183,7 @@ class Link:
     task_id: TaskId | None = None
     create_sent_at: datetime | None = None
     create_safe_at: datetime | None = None  # from then on, nothing of that CreateTask is under way any more
-    ended_version: str = ""  # the ticket's version when its task was seen to be completed or gone
+    ended_version: str = ""  # the ticket's version for which the task was ended, or seen to have ended
 
     due_at: datetime | None = None
     leased_until: datetime | None = None
@@ -232,6 +232,7 @@ class Delivery(NewDelivery):
     """A delivery in the inbox."""
 
     id: DeliveryId
+    size: int  # of the body, in bytes; a list does not load the bodies themselves
     state: DeliveryState = DeliveryState.PENDING
     reason: str | None = None
 

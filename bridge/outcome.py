@@ -67,7 +67,7 @@ def _went_well(link: Link, outcome: Outcome, at_version: str) -> Link:
         link,
         task_id=outcome.task.id,
         task_state=outcome.task.state,
-        ended_version=at_version if ended and not link.ended_version else link.ended_version,
+        ended_version=(link.ended_version or at_version) if ended else "",
     )
 
 
@@ -79,11 +79,11 @@ def _found_nothing(link: Link, outcome: Outcome) -> Link:
 
 
 def _failed(link: Link, outcome: Outcome, error: OrchestratorError, at_version: str, waits: Waits) -> Link:
-    link = replace(_intent(link, outcome, error, waits), last_error=str(error))
+    link = replace(_intent(link, outcome, error, waits), last_error=str(error).replace("\x00", ""))
     match error:
-        case RateLimited() | Unauthorized():  # the destination waits, not the link
+        case RateLimited():  # the destination waits, not the link
             return link
-        case Unavailable():
+        case Unavailable() | Unauthorized(status=None | 401):
             return replace(link, attempts=link.attempts + 1)
         case Rejected():  # a ticket that was edited meanwhile is tried again at once
             return replace(link, attempts=link.attempts + 1, parked=link.version == at_version)
@@ -92,13 +92,13 @@ def _failed(link: Link, outcome: Outcome, error: OrchestratorError, at_version: 
 
 
 def _intent(link: Link, outcome: Outcome, error: OrchestratorError, waits: Waits) -> Link:
-    """After a failed create: the intent is taken back if nothing can have been made, else it stands until it is safe to judge."""
-    if outcome.step is not Step.CREATE:
+    """After a failed change: the intent is taken back if nothing can have happened, else it stands until somebody has looked."""
+    if outcome.step is Step.FIND:
         return link
-    match error:
-        case Unknown(answered=True):
-            return replace(link, create_safe_at=outcome.finished_at + SETTLE)
-        case Unknown() | Unavailable(sent=True):
-            return replace(link, create_safe_at=outcome.finished_at + waits.timeout)
-        case _:
-            return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
+    unclear = isinstance(error, Unknown) or (isinstance(error, Unavailable) and error.sent)
+    if outcome.step is not Step.CREATE:
+        return link if unclear else replace(link, task_state=TaskState.OPEN, ended_version="")
+    if not unclear:
+        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
+    settles = SETTLE if isinstance(error, Unknown) and error.answered else waits.timeout
+    return replace(link, create_safe_at=outcome.finished_at + settles)

@@ -11,7 +11,7 @@
     deleted  | absent            | nothing
     deleted  | open              | by route: complete, delete or nothing
     deleted  | completed or gone | nothing
-    any      | unknown           | find: the answer to CreateTask was lost, so look before doing anything else
+    any      | unknown           | find: the answer to a call was lost, so look before doing anything else
 
 `plan` is a pure function of the link's row. It does not know how the row came to be, so the order of events cannot matter; it says
 one step at a time, and after each the row is read again.

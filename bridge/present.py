@@ -44,7 +44,7 @@ def delivery_json(delivery: Delivery, *, body: bool = False) -> dict[str, Any]:
         "ticket_id": delivery.ticket_id,
         "state": delivery.state,
         "reason": delivery.reason,
-        "size": len(delivery.body),
+        "size": delivery.size,
     }
     if body:
         shown |= {"headers": delivery.headers, "body": delivery.body.decode(errors="replace")}

@@ -4,6 +4,7 @@ Conditions and templates are Jinja2, compiled once, in a sandbox that can change
 error that names it, never an empty string. A ticket's text is only ever a value in them; it is never read as a template.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -26,6 +27,7 @@ PRIORITIES = ("Low", "Medium", "High", "Critical")
 TITLE_LIMIT = 512
 """Characters that CreateTask takes as a title; a longer one is cut, so that a long summary never parks a ticket."""
 
+_BRACED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _NAMES = ("ticket", "fields", "source", "event")
 _TICKET_NAMES = tuple(Ticket.__dataclass_fields__)
 _DEFAULT_DATA = {
@@ -97,8 +99,11 @@ class Route:
         dotted = {
             (node.node.name, node.attr) for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name)
         }
+        known = {name: value for name, value in scope.items() if isinstance(value, Mapping)}
         return {
-            f"{name}.{attribute}": scope.get(name, {}).get(attribute, "undefined") for name, attribute in sorted(dotted)
+            f"{name}.{attribute}": known[name].get(attribute, "undefined")
+            for name, attribute in sorted(dotted)
+            if name in known
         }
 
     def request(self, view: View) -> TaskRequest:
@@ -155,6 +160,13 @@ def compile_routes(config: Config) -> Routes:
 def problems(config: Config) -> Iterator[Problem]:
     """Every condition and template that does not parse, or that uses a name that no ticket has."""
     for index, route in enumerate(config.routes):
+        for part, data in (("task", route.task.data), ("completion", route.completion.data)):
+            try:
+                orjson.dumps(data)
+            except TypeError as error:
+                yield Problem(
+                    f"routes[{index}].{part}.data", f"holds what JSON cannot: {error}; write it as a text in quotes"
+                )
         for key, source in _sources(f"routes[{index}]", route):
             try:
                 tree = _parse_condition(source) if key.endswith(".when") else _ENVIRONMENT.parse(source)
@@ -263,13 +275,11 @@ def _named(message: str | None) -> str:
 
 def _single_expression(source: str) -> str | None:
     """`ticket.key` of the template `{{ ticket.key }}`; None if there is anything beside that one expression."""
-    text = source.strip()
-    body = _ENVIRONMENT.parse(text).body
-    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+    braced = _BRACED.fullmatch(source.strip())
+    body = _ENVIRONMENT.parse(source.strip()).body
+    if braced is None or len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
         return None
-    if isinstance(body[0].nodes[0], nodes.TemplateData):
-        return None
-    return text.removeprefix("{{").removesuffix("}}").strip("-+ \t\n")
+    return None if isinstance(body[0].nodes[0], nodes.TemplateData) else braced.group(1)
 
 
 # -- checking ----------------------------------------------------------------------------------------------------------------------

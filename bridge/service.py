@@ -63,6 +63,7 @@ class Service:
     config: Config
     store: Store
     trackers: dict[str, Tracker]
+    refresh: Callable[[Link, Snapshot], Link]
     scheduler: Scheduler
     clock: Clock
 
@@ -89,17 +90,22 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
         worker.wake()
         scheduler.start()
         try:
-            yield Service(config, store, trackers(config), scheduler, clock)
+            yield Service(config, store, trackers(config), partial(refresh, following), scheduler, clock)
         finally:
             scheduler.stop()
             intake.stop()
-            left = await worker.stop(STOP_WITHIN)
-            if left:
-                _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
+            worker.stop()
             await asyncio.wait(tasks, timeout=STOP_WITHIN.total_seconds())
             for task in tasks:
                 task.cancel()
+            if left := await worker.finish(STOP_WITHIN):
+                _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
             await store.database.close()
+
+
+def refresh(following: Mapping[str, Follower], link: Link, snapshot: Snapshot) -> Link:
+    """The link with its requests as the configuration says now; a link of a source that it has no more stays as it is."""
+    return following[link.source].refresh(link, snapshot) if link.source in following else link
 
 
 def _reopen(following: Mapping[str, Follower], ended: Link, snapshot: Snapshot, now: datetime) -> Link:

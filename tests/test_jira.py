@@ -1,12 +1,13 @@
 """Every shape in which a Jira calls."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bridge.config import JiraSource
 from bridge.errors import MalformedBody
+from bridge.fold import Snapshot, fold
 from bridge.model import KEY, URL, Observation, TicketState
 from bridge.trackers import Ignored
 from bridge.trackers.jira import Jira
@@ -46,13 +47,13 @@ def test_a_post_functions_body_has_no_event() -> None:
         "timestamp": 1767225600000,
     }
     assert read(event).state is TicketState.CLOSED
-    assert JIRA.recognise({}, body_of(event))[0].event == "transition"
+    assert JIRA.recognise({}, body_of(event), NOW)[0].event == "transition"
 
 
 def test_an_automations_bare_issue_has_numbers_for_ids() -> None:
     issue = {**jira_event(7)["issue"], "id": 10007}
     assert read(issue).ticket_id == "10007"
-    assert JIRA.recognise({}, body_of(issue))[0].ticket_id == "10007"
+    assert JIRA.recognise({}, body_of(issue), NOW)[0].ticket_id == "10007"
 
 
 def test_a_comment_alone_says_nothing_about_its_ticket_but_which_it_is() -> None:
@@ -63,7 +64,7 @@ def test_a_comment_alone_says_nothing_about_its_ticket_but_which_it_is() -> None
     said = JIRA.read(body_of(event), NOW)
     assert isinstance(said, Ignored)
     assert "comment alone" in said.reason
-    assert JIRA.recognise({}, body_of(event))[0].ticket_id == "10040"
+    assert JIRA.recognise({}, body_of(event), NOW)[0].ticket_id == "10040"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +98,25 @@ def test_odd_issues_are_read_all_the_same(issue: dict[str, Any]) -> None:
     assert JIRA.ticket("1", said.facts).id == "1"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"null", b'{"a": nul}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"null",
+        b'{"a": nul}',
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1e999}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
 def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBody):
-        JIRA.recognise({}, body)
+        JIRA.recognise({}, body, NOW)
 
 
 def test_half_a_surrogate_pair_does_not_make_a_body_malformed() -> None:
@@ -157,6 +173,13 @@ def test_an_offset_counts() -> None:
     assert time_of(read(event)) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def test_a_deletion_is_final() -> None:
+    """A comment's event that comes after it, with a later time, does not bring the issue back."""
+    deleted, later = read(jira_event(at=5, event="jira:issue_deleted")), read(jira_event(at=9, event="comment_deleted"))
+    facts = fold(fold(Snapshot(), deleted), later).facts
+    assert JIRA.state(facts) is TicketState.DELETED
+
+
 def test_a_deletion_is_newer_than_the_last_update() -> None:
     assert read(jira_event(at=5, event="jira:issue_deleted")).version > read(jira_event(at=5)).version
 
@@ -185,12 +208,19 @@ def test_without_any_time_the_arrivals_is_taken(timestamp: object) -> None:
 
 def test_jiras_identifier_tells_duplicates() -> None:
     first, again = (
-        JIRA.recognise({"x-atlassian-webhook-identifier": "a"}, body_of(jira_event(at=at)))[0].dedupe_key
+        JIRA.recognise({"x-atlassian-webhook-identifier": "a"}, body_of(jira_event(at=at)), NOW)[0].dedupe_key
         for at in (1, 2)
     )
     assert first == again
 
 
 def test_without_it_the_same_bytes_are_the_same_event() -> None:
-    keys = [JIRA.recognise({}, body_of(jira_event(at=at)))[0].dedupe_key for at in (1, 1, 2)]
+    keys = [JIRA.recognise({}, body_of(jira_event(at=at)), NOW)[0].dedupe_key for at in (1, 1, 2)]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_body_without_any_time_can_truly_come_again() -> None:
+    """Open, closed and open again look the same the first time and the third."""
+    issue = {"id": 1, "key": "OPS-1", "fields": {"status": {"name": "Open"}}}
+    first, again = (JIRA.recognise({}, body_of(issue), NOW + timedelta(seconds=n))[0].dedupe_key for n in (0, 1))
+    assert first != again

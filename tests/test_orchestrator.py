@@ -175,6 +175,25 @@ async def test_every_failure_has_its_class(
         assert caught.value.retry_after == timedelta(seconds=7)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "answered"),
+    [
+        (500, {"message": "An error has occurred.", "errorCode": 0}, True),
+        (500, {"error": "a gateway's"}, False),
+        (524, {}, False),
+        (408, {}, False),
+    ],
+)
+async def test_only_orchestrators_own_500_shows_that_it_is_done(
+    status: int, body: dict[str, Any], answered: bool
+) -> None:
+    """A gateway that gave up says nothing of the server behind it, which may create the task yet."""
+    async with answering(lambda _: JSONResponse(body, status)) as url, client(url) as orchestrator:
+        with pytest.raises(Unknown) as caught:
+            await create(orchestrator)
+    assert caught.value.answered is answered
+
+
 async def test_a_kept_connection_that_the_server_closes_under_a_request_is_not_clear(world: World) -> None:
     """The transport reports it as if no connection had been made; taking that at its word would create the task twice."""
     async with sandbox_serving(world) as url, client(url) as orchestrator:
@@ -339,8 +358,11 @@ async def test_a_token_endpoint_that_is_away_is_not_a_wrong_secret(status: int) 
     assert not caught.value.sent
 
 
-async def test_a_token_endpoint_that_is_a_page_is_told() -> None:
-    page = Response("<html>sign in</html>", 200, media_type="text/html")
+@pytest.mark.parametrize(
+    "answer", ["<html>sign in</html>", "[]", "null", '{"expires_in": "soon"}', '{"access_token": null}', "3"]
+)
+async def test_a_token_endpoint_that_gives_no_token_is_told(answer: str) -> None:
+    page = Response(answer, 200, media_type="text/html")
     async with answering(lambda _: page) as url, client(url, auth=CREDENTIALS) as orchestrator:
         with pytest.raises(Unauthorized, match="no token from"):
             await create(orchestrator)

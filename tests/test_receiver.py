@@ -211,4 +211,31 @@ async def test_metrics_are_prometheus_text(bridge: Bridge) -> None:
 @pytest.mark.parametrize("query", ["limit=0", "limit=9999", "limit=x", "cursor=x", "state=odd"])
 async def test_a_filter_that_makes_no_sense_is_told(bridge: Bridge, query: str) -> None:
     assert_problem(await bridge.http.get(f"/api/v1/links?{query}"), 400, query.split("=", maxsplit=1)[0])
-    assert_problem(await bridge.http.get("/api/v1/links/999"), 404, "no such link")
+
+
+@pytest.mark.parametrize("name", ["999", "9" * 20, "9" * 5000, "OPS-999", "%00", "²"])
+async def test_what_is_not_there_is_not_found(bridge: Bridge, name: str) -> None:
+    assert_problem(await bridge.http.get(f"/api/v1/links/{name}"), 404, "no such link")
+    assert_problem(await bridge.http.get(f"/api/v1/deliveries/{name}"), 404, "no such delivery")
+    assert (await bridge.http.post(f"/api/v1/deliveries/{name}/replay")).status_code == 404
+
+
+async def test_an_origin_that_is_none_is_refused(bridge: Bridge) -> None:
+    answer = await bridge.http.post("/api/v1/links/1/retry", headers={"Origin": "http://["})
+    assert answer.status_code == 403
+
+
+async def test_a_hook_with_a_slash_behind_is_no_redirect(bridge: Bridge) -> None:
+    assert (await bridge.http.post("/hooks/jira/", content=BODY)).status_code == 404
+
+
+async def test_a_secret_beyond_ascii_matches(tmp_path: Path) -> None:
+    sources = {"b": {"type": "jira", "secrets": ["schlüssel"], "verify": "bearer"}}
+    route = [{"name": "all", "source": "b"}]
+    async with bridge_running(
+        configured(tmp_path, sources=sources, routes=route, server={"admin_token": "größe"})
+    ) as bridge:
+        headers = {b"Authorization": "Bearer schlüssel".encode()}
+        assert (await bridge.http.post("/hooks/b", content=BODY, headers=headers)).status_code == 202
+        admin = {b"Authorization": "Bearer größe".encode()}
+        assert (await bridge.http.get("/api/v1/links", headers=admin)).status_code == 200

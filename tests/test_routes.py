@@ -78,6 +78,8 @@ def test_the_smallest_route_makes_a_whole_task() -> None:
         ("{{ fields.customfield_9 | default(none) }}", None),
         ("{{ ticket.labels }}", ["a", "b"]),
         ("{{- ticket.key -}}", "OPS-1"),
+        ("{{ -fields.customfield_1 }}", -42),
+        ("{# a note #}{{ ticket.key }}", "OPS-1"),
         ("no. {{ fields.customfield_1 }}", "no. 42"),
         ("{{ ticket.assignee }}!", "!"),
         ("{{ fields.items }}", "mine"),
@@ -190,6 +192,8 @@ def test_the_first_route_that_selects_wins() -> None:
         ({"task": {"title": "{{ ticket.key"}}, "routes[0].task.title", "not valid Jinja2"),
         ({"task": {"data": {"a": ["{{ ticket.nope }}"]}}}, "routes[0].task.data.a[0]", "a ticket has no `nope`"),
         ({"task": {"data": {"a": "{{ x | nofilter }}"}}}, "routes[0].task.data.a", "No filter named 'nofilter'"),
+        ({"task": {"data": {"n": 10**30}}}, "routes[0].task.data", "what JSON cannot"),
+        ({"completion": {"data": {"n": "\ud83d"}}}, "routes[0].completion.data", "what JSON cannot"),
         ({"completion": {"action": "{% if %}"}}, "routes[0].completion.action", "not valid Jinja2"),
     ],
 )

@@ -1,6 +1,7 @@
 """The scenarios that must never hurt a user, by their numbers in the design; each against real sockets and a real database."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,16 @@ async def test_10_by_route_a_reopening_is_ignored(orchestrator: str, world: Worl
         assert len(world.all_tasks()) == 1
 
 
+async def test_10_the_answer_to_complete_is_lost_and_the_ticket_reopens_meanwhile(bridge: Bridge, world: World) -> None:
+    await sent(bridge, CREATED)
+    await tasks_are(world, 0)
+    world.faults.replace([Rule(operation="CompleteTask", kind="hang", when="after", times=1)])
+    await sent(bridge, CLOSED)
+    await tasks_are(world, 1)
+    await sent(bridge, jira_event(1, at=20))
+    await tasks_are(world, 1, 0)
+
+
 # -- 11 ----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +357,82 @@ async def test_14_a_template_that_fails_parks_the_one_delivery(orchestrator: str
         assert (await bridge.http.post(f"/api/v1/deliveries/{parked['id']}/replay")).status_code == 202
         _, replayed = await tasks_are(world, 0, 0)
         assert replayed.data == {"customer": None}
+
+
+# -- mistakes in the configuration ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_parked_link_is_retried_as_the_configuration_says_now(
+    orchestrator: str, world: World, tmp_path: Path
+) -> None:
+    routes = [{"name": "all", "source": "jira", "task": {"catalog": "Tikets"}}]
+    async with bridge_running(configured(tmp_path, orchestrator, routes=routes)) as bridge:
+        await sent(bridge, CREATED)
+
+        async def parked() -> bool:
+            return bool(await bridge.links(state="parked"))
+
+        await until(parked, "the link is parked")
+    routes[0]["task"] = {"catalog": "Tickets"}
+    async with bridge_running(configured(tmp_path, orchestrator, routes=routes)) as bridge:
+        assert (await bridge.http.post("/api/v1/links/OPS-1/retry")).status_code == 202
+        await tasks_are(world, 0)
+
+
+async def test_a_renamed_route_keeps_its_completion(orchestrator: str, world: World, tmp_path: Path) -> None:
+    route: dict[str, Any] = {"source": "jira", "task": {"catalog": "Tickets"}, "completion": {"action": "resolved"}}
+    async with bridge_running(configured(tmp_path, orchestrator, routes=[{"name": "old", **route}])) as bridge:
+        await sent(bridge, CREATED)
+        await tasks_are(world, 0)
+        await settled(bridge)
+    async with bridge_running(configured(tmp_path, orchestrator, routes=[{"name": "new", **route}])) as bridge:
+        await sent(bridge, CLOSED)
+        (task,) = await tasks_are(world, 1)
+        assert task.action == "resolved"
+        (link,) = await settled(bridge)
+        assert link["route"] == "new"
+
+
+async def test_a_removed_route_parks_rather_than_completing_with_something_else(
+    orchestrator: str, world: World, tmp_path: Path
+) -> None:
+    route: dict[str, Any] = {"source": "jira", "task": {"catalog": "Tickets"}}
+    async with bridge_running(configured(tmp_path, orchestrator, routes=[{"name": "old", **route}])) as bridge:
+        await sent(bridge, CREATED)
+        await tasks_are(world, 0)
+        await settled(bridge)
+    none = [{"name": "other", "when": 'ticket.project == "X"', **route}]
+    async with bridge_running(configured(tmp_path, orchestrator, routes=none)) as bridge:
+        await sent(bridge, CLOSED)
+
+        async def parked() -> bool:
+            return bool(await bridge.links(state="parked"))
+
+        await until(parked, "the link is parked")
+        (link,) = await bridge.links()
+        assert "'old' is configured no more" in link["last_error"]
+        assert world.all_tasks()[0].completions == 0
+
+
+async def test_a_delivery_that_cannot_be_stored_does_not_stop_the_others(bridge: Bridge, world: World) -> None:
+    deep: Any = 0
+    for _ in range(253):
+        deep = [deep]
+    nested = json.dumps(jira_event(1, customfield_1=deep)).encode()
+    answer, _ = await asyncio.gather(bridge.hook(nested), sent(bridge, jira_event(2)))
+    assert answer.status_code == 202
+    await tasks_are(world, 0)
+    await sent(bridge, jira_event(3))
+    await tasks_are(world, 0, 0)
+
+
+async def test_a_folder_that_is_forbidden_delays_no_other_ticket(
+    orchestrator: str, world: World, tmp_path: Path
+) -> None:
+    world.faults.replace([Rule(operation="CreateTask", kind="error", status=403, times=1)])
+    async with bridge_running(configured(tmp_path, orchestrator, orchestrator={"max_concurrency": 1})) as bridge:
+        await sent(bridge, jira_event(1), jira_event(2), jira_event(3))
+        await tasks_are(world, 0, 0, 0)
 
 
 # Scenario 13 (a rotated secret) and 16 (the database is away) are in test_receiver, 2 under load in test_crash.

@@ -17,6 +17,7 @@ app = typer.Typer(help="The inbox: the webhooks as they came.", no_args_is_help=
 
 State = Annotated[str | None, typer.Option(help="pending, applied, ignored or parked.")]
 Since = Annotated[str | None, typer.Option(help="Received since: a time (2026-01-31T08:00Z), or an age (2h, 7d).")]
+_LARGEST_ID = 10**18
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -27,7 +28,7 @@ def list_(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     state: State = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
 ) -> None:
     """List deliveries, the newest first."""
     wanted = _filter(state, since, source=source, limit=limit)
@@ -37,7 +38,7 @@ def list_(
 
 @app.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", help="A delivery's id.")],
+    delivery: Annotated[int, typer.Argument(metavar="ID", help="A delivery's id.", max=_LARGEST_ID)],
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +49,7 @@ def show(
 
 @app.command()
 def replay(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID…]", help="Deliveries' ids.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID…]", help="Deliveries' ids.", max=_LARGEST_ID)] = None,
     since: Since = None,
     state: State = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which.")] = False,
@@ -133,10 +134,10 @@ def _state(text: str | None) -> "DeliveryState | None":
 def _since(text: str | None) -> datetime | None:
     if text is None:
         return None
-    if text[:-1].isdecimal() and text[-1] in _UNITS:
-        return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
     try:
+        if text[:-1].isdecimal() and text[-1] in _UNITS:
+            return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
         at = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         fail(f"--since {text!r} is neither a time (2026-01-31T08:00Z) nor an age (30m, 2h, 7d)", 2)
     return at if at.tzinfo else at.replace(tzinfo=UTC)

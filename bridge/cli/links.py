@@ -24,7 +24,7 @@ def list_(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     state: Annotated[str | None, typer.Option(help="pending, waiting, settled or parked.")] = None,
     key: Annotated[str | None, typer.Option(help="Only of this ticket's key.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
 ) -> None:
     """List links, the newest first."""
     from bridge.model import LinkState
@@ -120,11 +120,14 @@ async def _deliveries(store: "Store", link: "Link") -> list[dict[str, Any]]:
 
 
 async def _retry(config: "Config", names: list[str]) -> None:
-    from bridge.service import utc_now
+    from functools import partial
 
+    from bridge.service import followers, refresh, utc_now
+
+    render = partial(refresh, followers(config))
     async with store_of(config) as store:
         ids = [(await _generations(store, name))[-1].id for name in names]
-        count = await store.links.retry(ids, utc_now())
+        count = await store.links.retry(ids, utc_now(), render)
     typer.echo(f"{count} link{'s' if count != 1 else ''} will be tried at once by the running service")
 
 
@@ -142,7 +145,7 @@ async def _generations(store: "Store", name: str) -> "list[Link]":
     from bridge.service import utc_now
     from bridge.store import LinkFilter
 
-    if name.isdecimal() and (link := await store.links.get(int(name))):
+    if name.isascii() and name.isdecimal() and len(name) <= 18 and (link := await store.links.get(int(name))):
         return [link]
     found = await store.links.list(LinkFilter(key=name, limit=100), utc_now())
     if not found:

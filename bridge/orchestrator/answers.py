@@ -90,10 +90,9 @@ def _refusal(response: httpx.Response, now: datetime) -> OrchestratorError:
                 if wait is None
                 else RateLimited(words, retry_after=wait, status=status)
             )
-        case 408 | 425:
-            return Unknown(words, answered=True, status=status)
-        case _ if status >= 500:
-            return Unknown(words, answered=True, status=status)
+        case _ if status in (408, 425) or status >= 500:
+            # only Orchestrator's own words show that it is done with the request; a gateway may have given up on it
+            return Unknown(words, answered=status == 500 and code is not None, status=status)
         case _ if status < 400:
             return Rejected(
                 f"it redirects to {response.headers.get('location', 'nowhere')}; is orchestrator.url right?", **marks

@@ -6,7 +6,7 @@ token for an hour, without a refresh token.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ _EARLY = timedelta(seconds=60)
 class Issued:
     """A token and when it ends, if that is known."""
 
-    token: str
+    token: str = field(repr=False)
     ends_at: datetime | None = None
 
 
@@ -108,9 +108,11 @@ class ClientCredentialsIssuer:
         answer = await _ask(self.client, url, self.clock, content=body, headers=_FORM)
         try:
             token = grant.parse_request_body_response(answer.text)
+            return Issued(_text(token["access_token"]), _renew_at(self.clock(), token.get("expires_in")))
         except OAuth2Error as error:
             raise Unauthorized(f"no token from {url}: {error.description or error.error}") from None
-        return Issued(token["access_token"], _renew_at(self.clock(), token.get("expires_in")))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unauthorized(f"no token from {url}: it answers, but not with one; is token_url right?") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class PasswordIssuer:
         }
         answer = await _ask(self.client, url, self.clock, json=body)
         try:
-            return Issued(str(orjson.loads(answer.content)["result"]))
+            return Issued(_text(orjson.loads(answer.content)["result"]))
         except (ValueError, KeyError, TypeError):
             raise Unauthorized(f"{url} refuses the user name or password", status=answer.status_code) from None
 
@@ -151,6 +153,12 @@ async def _ask(client: httpx.AsyncClient, url: str, clock: Callable[[], datetime
         except OrchestratorError as error:
             raise Unavailable(f"no token from {url}: {error}", sent=False) from error
     return response
+
+
+def _text(token: object) -> str:
+    if not isinstance(token, str) or not token:
+        raise ValueError("no token")
+    return token
 
 
 def _renew_at(now: datetime, expires_in: object) -> datetime | None:

@@ -229,7 +229,7 @@ def _task(body: Mapping[str, Any], expected: TaskId | None = None) -> Task:
     """A task of either spelling. One without an id is half an answer."""
     known = {name.lower(): value for name, value in body.items()}
     number = known.get("id", expected)
-    if isinstance(number, bool) or not isinstance(number, int):
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**63:
         raise Unknown("the answer has no task id", answered=True)
     if known.get("isdeleted") is True:
         return Task(TaskId(number), TaskState.GONE)

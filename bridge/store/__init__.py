@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bridge.store.database import Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Verdict
-from bridge.store.links import Claimed, LinkFilter, Links, Result, Terms
+from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
 
@@ -17,6 +17,7 @@ __all__ = [
     "Links",
     "Pause",
     "Pauses",
+    "Render",
     "Result",
     "Revisions",
     "Store",

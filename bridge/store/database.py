@@ -12,11 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from bridge.errors import StoreUnavailable
+from bridge.errors import StoreUnavailable, Unstorable
 
 LOCK_TIMEOUT_S = 5
 """How long a transaction waits for another process's lock before its caller is told that the store is not available."""
@@ -32,14 +31,15 @@ class Database:
         self._file: _File | None = None
         if self.is_sqlite:
             self._file = _File(Path(parsed.database or ""))
-            self._writer = _sqlite_engine(url, self._file, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(url, self._file, begin="BEGIN", pool_size=4)
+            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(url, begin="BEGIN", pool_size=4)
         else:
             self._writer = self._reader = create_async_engine(
                 parsed.set(drivername="postgresql+asyncpg"),
                 pool_size=10,
                 pool_timeout=LOCK_TIMEOUT_S,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 connect_args={
                     "timeout": LOCK_TIMEOUT_S,
                     "command_timeout": 30,
@@ -75,23 +75,28 @@ class Database:
     def _refuse_if_gone(self) -> None:
         """SQLite would go on writing into a file that was moved or removed: those deliveries would be acknowledged and lost."""
         if self._file is not None and not self._file.is_there():
-            raise StoreUnavailable(f"the database file {self._file.path} is gone; put it back")
+            raise StoreUnavailable(
+                f"the database file {self._file.path} is gone, or another one lies in its place; put it back, or stop the "
+                "bridge, remove its -wal and -shm files, and start it again"
+            )
 
 
 class _File:
-    """The database's file. `inode` tells which one it is; connections to an earlier one are of no use."""
+    """The database's file. Another one in its place is refused: the old one's write-ahead log would be played into it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.inode: int | None = None
+        self._inode: int | None = None
 
     def is_there(self) -> bool:
-        """Whether there is a file; before the first one is seen, the migration is to make it."""
+        """Whether it is still the file that was first seen; before that, the migration is to make it."""
         try:
-            self.inode = self.path.stat().st_ino
+            inode = self.path.stat().st_ino
         except OSError:
-            return self.inode is None
-        return True
+            return self._inode is None
+        if self._inode is None:
+            self._inode = inode
+        return self._inode == inode
 
 
 class _translated:  # noqa: N801 - reads as the statement that it is
@@ -103,24 +108,47 @@ class _translated:  # noqa: N801 - reads as the statement that it is
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, IntegrityError):
             return
-        if isinstance(error, DBAPIError):
-            raise StoreUnavailable(f"the database does not answer as it should: {error.orig}") from error
+        if isinstance(error, OverflowError | RecursionError) or _is_of_the_value(error):
+            raise Unstorable(f"the database cannot hold it: {_words(error)}") from error
         if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-            raise StoreUnavailable(f"the database cannot be reached: {error}") from error
+            raise StoreUnavailable(f"the database does not answer as it should: {_words(error)}") from error
 
 
-def _sqlite_engine(url: str, file: _File, *, begin: str, pool_size: int) -> AsyncEngine:
+_OF_THE_VALUE = ("22", "42", "54")
+"""SQLSTATE classes that speak of the data or the statement, not of the server: PostgreSQL, appendix A."""
+
+
+def _is_of_the_value(error: BaseException | None) -> bool:
+    if not isinstance(error, StatementError):
+        return False
+    if not isinstance(error, DBAPIError):  # a value could not even be made a parameter
+        return True
+    cause = getattr(error.orig, "__cause__", None)
+    state = getattr(error.orig, "sqlstate", None) or getattr(cause, "sqlstate", None) or ""
+    return isinstance(error, DataError) or isinstance(cause, ValueError) or state[:2] in _OF_THE_VALUE
+
+
+def _words(error: BaseException | None) -> str:
+    """The driver's own words, without the statement and its parameters."""
+    return (
+        str(error.orig if isinstance(error, StatementError) else error).splitlines()[0]
+        if str(error)
+        else type(error).__name__
+    )
+
+
+def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername="sqlite+aiosqlite"),
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,
         pool_timeout=LOCK_TIMEOUT_S * 2,
         connect_args={"timeout": LOCK_TIMEOUT_S},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info["inode"] = file.path.stat().st_ino
+    def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver leaves BEGIN to us
         for pragma in (
             "journal_mode=WAL",
@@ -129,11 +157,6 @@ def _sqlite_engine(url: str, file: _File, *, begin: str, pool_size: int) -> Asyn
             f"busy_timeout={LOCK_TIMEOUT_S * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def refuse_old_file(_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if file.inode is not None and record.info["inode"] != file.inode:
-            raise DisconnectionError("the file was replaced by another")  # the pool connects anew
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:

@@ -4,6 +4,7 @@ There is one commit in flight and no lingering: at rest a commit holds one item,
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -14,36 +15,53 @@ Result = TypeVar("Result")
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Writes items in batches. `commit` writes a batch in one transaction and returns a result per item, in their order."""
+    """Writes items in batches. `commit` writes a batch in one transaction and returns a result per item, in their order.
+
+    A batch weighs at most `batch`, and what waits at most `waiting`, as `weigh` says (by default every item weighs 1).
+    """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        weigh: Callable[[Item], int] = lambda _item: 1,
         *,
         batch: int = 500,
         waiting: int = 20_000,
     ) -> None:
         self._commit = commit
+        self._weigh = weigh
         self._batch = batch
         self._limit = waiting
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._weight = 0
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
         """Returns when the item is committed. Raises what the commit raised; then nothing of the item was written."""
-        if len(self._waiting) >= self._limit:
+        weight = self._weigh(item)
+        if self._waiting and self._weight + weight > self._limit:
             raise StoreUnavailable("more is waiting to be written than can be held")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
+        self._weight += weight
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
 
+    def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """What fits into one batch; one item always does."""
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        weight = 0
+        while self._waiting and (not batch or weight + self._weigh(self._waiting[0][0]) <= self._batch):
+            batch.append(self._waiting.popleft())
+            weight += self._weigh(batch[-1][0])
+        self._weight -= weight
+        return batch
+
     async def _run(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-                await self._write(batch)
+                await self._write(self._next())
         finally:
             self._running = None
 

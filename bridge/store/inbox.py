@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
@@ -13,6 +14,15 @@ from bridge.store.database import Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import delivery_of
 from bridge.store.tables import deliveries
+
+_BATCH_BYTES = 16 * 1024 * 1024
+_WAITING_BYTES = 128 * 1024 * 1024
+"""Of bodies that wait for a commit; beyond that the receiver answers 503."""
+
+_LISTED = [column for column in deliveries.c if column is not deliveries.c.body] + [
+    literal(b"").label("body"),
+    func.length(deliveries.c.body).label("size"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class Inbox:
     def __init__(self, database: Database, on_append: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._on_append = on_append
-        self._commits = GroupCommit(self._append_all)
+        self._commits = GroupCommit(self._append_all, _weight, batch=_BATCH_BYTES, waiting=_WAITING_BYTES)
 
     async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
         """Store the deliveries of one request in one transaction: the id of each, None for one that is there already.
@@ -71,16 +81,19 @@ class Inbox:
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
 
-    async def pending(self, connection: AsyncConnection, limit: int) -> list[Delivery]:
-        """The oldest deliveries that the intake has not seen, locked for this transaction."""
-        query = _where(DeliveryState.PENDING).order_by(deliveries.c.id).limit(limit).with_for_update(skip_locked=True)
-        return [delivery_of(row) for row in await connection.execute(query)]
-
-    async def any_pending(self) -> bool:
-        """Whether there is work for the intake."""
+    async def pending(self, limit: int) -> list[DeliveryId]:
+        """The oldest deliveries that the intake has not seen, so many and so large that they can be held at once."""
+        query = _pending(deliveries.c.id, func.length(deliveries.c.body)).order_by(deliveries.c.id).limit(limit)
         async with self._database.reading() as connection:
-            query = select(deliveries.c.id).where(deliveries.c.state == DeliveryState.PENDING).limit(1)
-            return (await connection.execute(query)).first() is not None
+            found = [(DeliveryId(row[0]), row[1]) for row in await connection.execute(query)]
+        sizes = accumulate(size for _, size in found)
+        fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
+        return fitting or [number for number, _ in found[:1]]
+
+    async def take(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> list[Delivery]:
+        """Of these deliveries those that are still pending, locked for this transaction."""
+        query = _pending(*deliveries.c).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+        return [delivery_of(row) for row in await connection.execute(query.with_for_update(skip_locked=True))]
 
     async def judge(self, connection: AsyncConnection, verdicts: Sequence[Verdict]) -> None:
         """Write what became of deliveries."""
@@ -102,7 +115,7 @@ class Inbox:
         return None if row is None else delivery_of(row)
 
     async def list(self, wanted: DeliveryFilter) -> list[Delivery]:
-        """Deliveries, the newest first."""
+        """Deliveries, the newest first, without their bodies."""
         async with self._database.reading() as connection:
             rows = await connection.execute(_filtered(wanted).order_by(deliveries.c.id.desc()).limit(wanted.limit))
             return [delivery_of(row) for row in rows]
@@ -113,6 +126,14 @@ class Inbox:
             query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
             found = {row[0]: row[1] for row in await connection.execute(query)}
         return {state.value: found.get(state, 0) for state in DeliveryState}
+
+    async def backlog(self) -> dict[str, int]:
+        """How many deliveries wait for the intake or for a person: found by partial indexes, however large the inbox is."""
+        async with self._database.reading() as connection:
+            return {
+                state.value: (await connection.execute(_in_state(state, func.count()))).scalar_one()
+                for state in (DeliveryState.PENDING, DeliveryState.PARKED)
+            }
 
     async def replay(self, ids: Sequence[int]) -> int:
         """Hand deliveries to the intake once more; how many there were. Replaying changes nothing that is right already."""
@@ -150,13 +171,22 @@ def _row(delivery: NewDelivery) -> dict[str, Any]:
     }
 
 
-def _where(state: DeliveryState) -> Select[Any]:
-    # the literal lets the engines see that the partial index on pending deliveries applies
-    return select(deliveries).where(deliveries.c.state == bindparam("state", state, literal_execute=True))
+def _weight(request: Sequence[NewDelivery]) -> int:
+    return sum(len(delivery.body) for delivery in request)
+
+
+def _in_state(state: DeliveryState, *columns: Any) -> Select[Any]:
+    # the literal lets the engines see that the partial index of the state applies
+    inline: BindParameter[Any] = bindparam("state", state, literal_execute=True)
+    return select(*columns).select_from(deliveries).where(deliveries.c.state == inline)
+
+
+def _pending(*columns: Any) -> Select[Any]:
+    return _in_state(DeliveryState.PENDING, *columns)
 
 
 def _filtered(wanted: DeliveryFilter) -> Select[Any]:
-    query = select(deliveries)
+    query = select(*_LISTED)
     for column, value in (
         (deliveries.c.source, wanted.source),
         (deliveries.c.state, wanted.state),

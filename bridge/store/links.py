@@ -1,6 +1,6 @@
 """The mapping table: links with the newest facts of their tickets, claims with a lease and a fencing token, and the audit trail."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,6 +58,10 @@ Reopen = Callable[[Link, Snapshot, datetime], Link]
 """The next generation of a link whose ticket is open again. Raises a `BridgeError` that says why there can be none."""
 
 
+Render = Callable[[Link, Snapshot], Link]
+"""The link with its requests as the configuration says now. Raises a `BridgeError` that says why it cannot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a claim grants: how long the lease is, and how long a request may take; and how a new generation begins."""
@@ -78,12 +82,20 @@ class Links:
     # -- intake --------------------------------------------------------------------------------------------------------------------
 
     async def known(
-        self, connection: AsyncConnection, refs: Iterable[TicketRef]
+        self, connection: AsyncConnection, refs: Iterable[TicketRef], now: datetime
     ) -> dict[TicketRef, tuple[Snapshot, Link | None]]:
         """The snapshots and newest links of tickets, locked for this transaction."""
-        wanted = list(refs)
+        wanted = sorted(refs)
+        if (
+            not self._database.is_sqlite
+        ):  # a row that is not there cannot be locked, and two replicas would both make it
+            empty = {"version": "", "closed_version": "", "layers": {}, "updated_at": now}
+            rows_to_lock = ({"source": source, "ticket_id": ticket_id, **empty} for source, ticket_id in wanted)
+            await many(connection, self._database.insert(tickets).on_conflict_do_nothing(), rows_to_lock)
         at = tuple_(tickets.c.source, tickets.c.ticket_id).in_(wanted)
-        snapshots = await connection.execute(select(tickets).where(at).with_for_update())
+        snapshots = await connection.execute(
+            select(tickets).where(at).order_by(tickets.c.source, tickets.c.ticket_id).with_for_update()
+        )
         found = {(row.source, row.ticket_id): snapshot_of(row) for row in snapshots}
         of = tuple_(links.c.source, links.c.ticket_id).in_(wanted)
         rows = await connection.execute(select(links).where(of).order_by(links.c.generation).with_for_update())
@@ -128,15 +140,19 @@ class Links:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
-    async def claim(self, destination: str, limit: int, now: datetime, terms: Terms) -> list[Claimed]:
-        """Lease the links that have been due the longest. For a create its intent is committed with the claim.
+    async def claim(
+        self, destination: str, limit: int, now: datetime, terms: Terms, under_way: Collection[int] = ()
+    ) -> list[Claimed]:
+        """Lease the links that have been due the longest. The intent of a change is committed with the claim.
 
-        A step that needs no call (a new generation) is taken here.
+        Links in `under_way` are left alone, even if the clock says that their lease has ended: the claimer has them still. A step
+        that needs no call (a new generation) is taken here.
         """
         if not await self._any_due(destination, now):
             return []
         async with self._database.writing() as connection:
-            rows = await connection.execute(_due(destination, now).limit(limit).with_for_update(skip_locked=True))
+            query = _due(destination, now).where(links.c.id.not_in(list(under_way))).limit(limit)
+            rows = await connection.execute(query.with_for_update(skip_locked=True))
             planned = [(link, plan(link)) for link in map(link_of, rows)]
             await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
             idle = [replace(link, due_at=None) for link, step in planned if step is None]
@@ -159,7 +175,9 @@ class Links:
         self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime, reopen: Reopen
     ) -> None:
         """End these generations and begin the next ones, in one transaction. One that cannot be rendered is parked."""
-        known = await self.known(connection, [(link.source, link.ticket_id) for link in reopened]) if reopened else {}
+        known = (
+            await self.known(connection, [(link.source, link.ticket_id) for link in reopened], now) if reopened else {}
+        )
         for link in reopened:
             snapshot, _ = known[link.source, link.ticket_id]
             try:
@@ -217,9 +235,16 @@ class Links:
     async def counts(self, now: datetime) -> dict[str, int]:
         """How many links are in each state."""
         async with self._database.reading() as connection:
+            total = (await connection.execute(select(func.count()).select_from(links))).scalar_one()
+        backlog = await self.backlog(now)
+        return {**backlog, LinkState.SETTLED.value: total - sum(backlog.values())}
+
+    async def backlog(self, now: datetime) -> dict[str, int]:
+        """How many links are in each state but settled: found by partial indexes, however large the table is."""
+        async with self._database.reading() as connection:
             return {
                 state.value: (await connection.execute(select(func.count()).where(_in_state(state, now)))).scalar_one()
-                for state in LinkState
+                for state in (LinkState.PENDING, LinkState.WAITING, LinkState.PARKED)
             }
 
     async def attempts(self, link_id: int) -> Sequence[Attempt]:
@@ -231,28 +256,40 @@ class Links:
                 for row in await connection.execute(query)
             ]
 
-    async def retry(self, ids: Sequence[int], now: datetime) -> int:
-        """Try links again at once, parked or waiting; how many there were."""
+    async def retry(self, ids: Sequence[int], now: datetime, render: Render) -> int:
+        """Try links again at once, parked or waiting, as the configuration says now; how many there were.
+
+        Raises what `render` raises; then none of them is tried.
+        """
         async with self._database.writing() as connection:
             rows = await connection.execute(select(links).where(links.c.id.in_(ids)).with_for_update())
-            again = [due(replace(link, parked=False, attempts=0, due_at=None), now) for link in map(link_of, rows)]
+            found = [link_of(row) for row in rows]
+            known = await self.known(connection, {(link.source, link.ticket_id) for link in found}, now)
+            again = [render(link, known[link.source, link.ticket_id][0]) for link in found]
+            again = [due(replace(link, parked=False, attempts=0, due_at=None), now) for link in again]
             await self.save(connection, again, now)
         self._on_due()
         return len(again)
 
-    async def forget(self, link_id: int) -> bool:
-        """Remove a link, its audit trail and, with its last link, what is known of the ticket. Its task is left as it is."""
+    async def forget(self, link_id: int) -> Link | None:
+        """Remove a link, its audit trail and, with its last link, what is known of the ticket; the link as it was.
+
+        Its task is left as it is. A link with a call that may be under way is not forgotten: `Rejected` says so.
+        """
         async with self._database.writing() as connection:
-            row = (await connection.execute(select(links).where(links.c.id == link_id))).first()
+            row = (await connection.execute(select(links).where(links.c.id == link_id).with_for_update())).first()
             if row is None:
-                return False
+                return None
+            link = link_of(row)
+            if link.leased_until is not None or (link.task_state is TaskState.UNKNOWN and not link.parked):
+                raise Rejected(f"a call for link {link.id} may be under way; wait until it is settled or parked")
             await connection.execute(delete(attempts).where(attempts.c.link_id == link_id))
             await connection.execute(delete(links).where(links.c.id == link_id))
             of = and_(links.c.source == row.source, links.c.ticket_id == row.ticket_id)
             if (await connection.execute(select(links.c.id).where(of).limit(1))).first() is None:
                 ticket = and_(tickets.c.source == row.source, tickets.c.ticket_id == row.ticket_id)
                 await connection.execute(delete(tickets).where(ticket))
-        return True
+        return link
 
     async def prune_tickets(self, before: datetime, limit: int = 1000) -> int:
         """Remove up to `limit` snapshots of tickets that no link was made for and that were last heard of before a time."""
@@ -284,11 +321,15 @@ def _due(destination: str, now: datetime) -> Select[Any]:
 
 
 def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
-    """The link as the claim leaves it; a create's intent is part of it, so that a crash from here on leads to a find."""
+    """The link as the claim leaves it; the intent of a change is part of it, so that a crash from here on leads to a find."""
     link = replace(link, claim=link.claim + 1, leased_until=now + terms.lease)
-    if step is not Step.CREATE:
-        return link
-    return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + terms.timeout)
+    match step:
+        case Step.CREATE:
+            return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + terms.timeout)
+        case Step.COMPLETE | Step.DELETE:
+            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version)
+        case _:
+            return link
 
 
 def _settled(current: Link | None, result: Result) -> Link | None:
@@ -312,7 +353,7 @@ def _attempt_row(result: Result) -> dict[str, Any]:
 
 def _detail(outcome: Outcome) -> str | None:
     if outcome.error is not None:
-        return str(outcome.error)[:_MAX_DETAIL]
+        return str(outcome.error)[:_MAX_DETAIL].replace("\x00", "")
     if outcome.task is None:
         return "no task has the link's key"
     return f"task {outcome.task.id} {outcome.task.state}"

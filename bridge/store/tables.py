@@ -90,6 +90,12 @@ deliveries = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    Index(
+        "deliveries_parked",
+        "id",
+        sqlite_where=text("state = 'parked'"),
+        postgresql_where=text("state = 'parked'"),
+    ),
     Index("deliveries_received_at", "received_at"),
 )
 """The inbox: append-only but for `state` and `reason`."""

@@ -46,9 +46,13 @@ class Follower:
         link = self._select(known, observation, now)
         if link is None:
             return Known(snapshot)
-        newer = snapshot.version > link.version
-        link = self._render(self._describe(link, snapshot), snapshot)
-        return Known(snapshot, _wake(link, now, newer=newer))
+        rendered = self._render(self._describe(link, snapshot), snapshot)
+        changed = (rendered.request, rendered.completion) != (link.request, link.completion)
+        return Known(snapshot, _wake(rendered, now, news=changed or rendered.version > link.version))
+
+    def refresh(self, link: Link, snapshot: Snapshot) -> Link:
+        """The link with what it may need to send rendered anew. Raises `TemplateError`."""
+        return self._render(link, snapshot) if snapshot.version else link
 
     def reopen(self, ended: Link, snapshot: Snapshot, now: datetime) -> Link:
         """The next generation of a ticket that is open again. Raises `TemplateError`."""
@@ -108,11 +112,11 @@ class Follower:
 
     def _render(self, link: Link, snapshot: Snapshot) -> Link:
         """The requests that the link may need next. A route that is configured no more leaves what it last rendered."""
-        route = self.routes.named(link.route)
+        view = self._view(link.ticket_id, snapshot.facts)
+        route = self.routes.named(link.route) or self.routes.select(view)  # it may have been renamed
         if route is None:
             return link
-        view = self._view(link.ticket_id, snapshot.facts)
-        link = replace(link, policy=route.policy)
+        link = replace(link, route=route.name, policy=route.policy)
         return replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
 
     def _view(self, ticket_id: str, facts: dict[str, object]) -> View:
@@ -174,8 +178,8 @@ def next_generation(link: Link, deployment: str, now: datetime) -> Link:
     )
 
 
-def _wake(link: Link, now: datetime, *, newer: bool) -> Link:
-    """A newer state is tried at once: it does not wait behind an older failure (scenario 5)."""
-    if newer:
+def _wake(link: Link, now: datetime, *, news: bool) -> Link:
+    """What is new is tried at once: it does not wait behind an older failure (scenario 5)."""
+    if news:
         link = replace(link, parked=False, attempts=0, last_error=None, due_at=None)
     return due(link, now)

@@ -1,6 +1,7 @@
 """The gate of a destination: open, or closed for a while for everybody, because the destination said or showed that it is away."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -44,16 +45,20 @@ class Gate:
         known = self._pause
         match outcome.error:
             case RateLimited(retry_after=wait) as error:
-                await self._close(Pause(outcome.finished_at + wait, known.failures if known else 0, str(error)))
-            case Unavailable() | Unauthorized() as error:
+                longer = self._longer(error, known)  # grows, so that a Retry-After of 0 is no invitation to a loop
+                await self._close(replace(longer, until=max(longer.until, outcome.finished_at + wait)))
+            case Unavailable() | Unauthorized(status=None | 401) as error:
                 if known is None or outcome.started_at >= known.until:
-                    await self._close(self._longer(error, known.failures + 1 if known else 1))
-            case _ if known is not None:
+                    await self._close(self._longer(error, known))
+            case _ if (
+                known is not None and outcome.started_at >= known.until
+            ):  # an answer to a call of before says nothing
                 await self._pauses.clear(self.destination)
                 self._pause = None
                 _log.info("Orchestrator answers again", destination=self.destination)
 
-    def _longer(self, error: OrchestratorError, failures: int) -> Pause:
+    def _longer(self, error: OrchestratorError, known: Pause | None) -> Pause:
+        failures = known.failures + 1 if known else 1
         kind = Unauthorized if isinstance(error, Unauthorized) else Unavailable
         longest = min(_FIRST[kind] * 2 ** min(failures - 1, 20), _LONGEST[kind])
         return Pause(

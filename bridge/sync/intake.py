@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
-from bridge.errors import BridgeError, TemplateError
-from bridge.model import Delivery, DeliveryState, Link, Observation
+from bridge.errors import BridgeError, StoreUnavailable, TemplateError
+from bridge.model import Delivery, DeliveryId, DeliveryState, Link, Observation
 from bridge.store import Store, Verdict
 from bridge.store.links import TicketRef
 from bridge.sync.follow import Follower, Known
@@ -44,16 +44,41 @@ class Intake:
 
     async def drain(self) -> None:
         """Take every delivery that is there."""
-        while await self._store.inbox.any_pending():
-            await self._batch()
+        while ids := await self._store.inbox.pending(BATCH):
+            try:
+                await self._batch(ids)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - one delivery of them cannot be stored: the others shall not wait for it
+                await self._one_by_one(ids, error)
 
-    async def _batch(self) -> None:
+    async def _one_by_one(self, ids: Sequence[DeliveryId], error: Exception) -> None:
+        """Take deliveries one at a time, and park the one that cannot be taken."""
+        if len(ids) > 1:
+            for number in ids:
+                try:
+                    await self._batch([number])
+                except StoreUnavailable:
+                    raise
+                except Exception as failure:  # noqa: BLE001 - it is told with the delivery
+                    await self._one_by_one([number], failure)
+            return
+        _log.error("delivery parked", delivery=ids[0], reason=str(error))
+        reason = f"its ticket cannot be stored: {type(error).__name__}: {error}"
+        async with self._store.database.writing() as connection:
+            (delivery,) = await self._store.inbox.take(connection, ids) or (None,)
+            if delivery is not None:
+                verdict = Verdict(delivery.id, DeliveryState.PARKED, reason, delivery.ticket_id)
+                await self._store.inbox.judge(connection, [verdict])
+
+    async def _batch(self, ids: Sequence[DeliveryId]) -> None:
         now = self._clock()
         async with self._store.database.writing() as connection:
-            batch = await self._store.inbox.pending(connection, BATCH)
+            batch = await self._store.inbox.take(connection, ids)
             read = [(delivery, self._read(delivery)) for delivery in batch]
             refs = {(d.source, said.ticket_id) for d, said in read if isinstance(said, Observation)}
-            before = {ref: Known(*found) for ref, found in (await self._store.links.known(connection, refs)).items()}
+            found = await self._store.links.known(connection, refs, now)
+            before = {ref: Known(*known) for ref, known in found.items()}
             after = dict(before)
             verdicts = [self._apply(delivery, said, after, now) for delivery, said in read]
             changed = {ref: known for ref, known in after.items() if known is not before[ref]}

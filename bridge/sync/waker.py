@@ -21,7 +21,7 @@ class Waker:
         self._work = work
         self._woken = asyncio.Event()
         self._away = False
-        self._stopping = False
+        self.stopping = False
 
     def wake(self) -> None:
         """There may be work."""
@@ -29,15 +29,15 @@ class Waker:
 
     async def run(self) -> None:
         """Work until stopped."""
-        while not self._stopping:
+        while not self.stopping:
             await self._woken.wait()
             self._woken.clear()
-            if not self._stopping:
+            if not self.stopping:
                 await self._once()
 
     def stop(self) -> None:
         """Begin nothing more; `run` returns when what it does is done."""
-        self._stopping = True
+        self.stopping = True
         self._woken.set()
 
     async def _once(self) -> None:

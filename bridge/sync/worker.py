@@ -1,17 +1,17 @@
 """The worker: claims links that are due, takes one step of each, records how it went."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from bridge.errors import NotFound, OrchestratorError, Rejected, StoreUnavailable, Unknown
-from bridge.model import Completion, Folder, Link, Step, Task, TaskId, TaskRequest, TaskState
+from bridge.errors import NotFound, OrchestratorError, Rejected, StoreUnavailable, Unavailable, Unknown
+from bridge.model import Completion, Folder, Link, LinkId, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
 from bridge.store import Claimed, Result, Store, Terms
 from bridge.store.links import Reopen
@@ -21,7 +21,7 @@ from bridge.sync.waker import RETRY_S, Waker
 _log = structlog.get_logger()
 
 LEASE_MARGIN = timedelta(seconds=30)
-"""A lease outlasts the slowest step: two requests, and the database's patience."""
+"""A lease outlasts the slowest step, which is two requests, by this much: for the database, and for the way to the call."""
 
 _FIRST_BACKOFF = timedelta(milliseconds=500)
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -76,14 +76,14 @@ class Worker:
         self._clock = clock
         self._random = random
         self._alarm = alarm
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], LinkId] = {}
         self._waker = Waker("the worker", self._claim)
         self.wake = self._waker.wake
         self.run = self._waker.run
+        self.stop = self._waker.stop
 
-    async def stop(self, within: timedelta) -> int:
-        """Claim nothing more and let what is under way end, for at most this long; how many steps had to be left to a find."""
-        self._waker.stop()
+    async def finish(self, within: timedelta) -> int:
+        """After `stop` and `run`: let what is under way end, for at most this long; how many steps had to be left to a find."""
         if not self._under_way:
             return 0
         _, left = await asyncio.wait(self._under_way, timeout=within.total_seconds())
@@ -96,28 +96,30 @@ class Worker:
 
     async def _claim(self) -> None:
         """Fill the free places; when there is nothing to claim, ask to be woken when there will be."""
-        while free := self._limits.concurrency - len(self._under_way):
+        while not self._waker.stopping and (free := self._limits.concurrency - len(self._under_way)):
             now = self._clock()
             places = await self._gate.places(free, len(self._under_way), now)
             if not places:
                 if opens_at := self._gate.opens_at(now):
                     self._alarm(opens_at)
                 return
-            claimed = await self._store.links.claim(self._gate.destination, places, now, self._terms)
+            claimed = await self._store.links.claim(
+                self._gate.destination, places, now, self._terms, self._under_way.values()
+            )
             for each in claimed:
-                self._begin(self._step(each))
+                self._begin(each)
             if not claimed:
                 break
         if not self._under_way and (next_due := await self._store.links.next_due(self._gate.destination)):
             self._alarm(next_due)
 
-    def _begin(self, step: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(step)
-        self._under_way.add(task)
+    def _begin(self, claimed: Claimed) -> None:
+        task = asyncio.create_task(self._step(claimed))
+        self._under_way[task] = claimed.link.id
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
         if not task.cancelled() and (error := task.exception()):
             _log.error("a step met a mistake of ours; its lease will end", exc_info=error)
         self.wake()
@@ -136,6 +138,7 @@ class Worker:
         task: Task | None = None
         error: OrchestratorError | None = None
         try:
+            self._refuse_if_late(claimed.link, started_at)
             task = await self._call(claimed)
         except OrchestratorError as failure:
             error = failure
@@ -144,16 +147,18 @@ class Worker:
             error = Unknown(f"{type(mistake).__name__}: {mistake}", answered=False)
         return Outcome(claimed.step, started_at, self._clock(), task, error)
 
+    def _refuse_if_late(self, link: Link, now: datetime) -> None:
+        """A call must end within its lease. One that would not (the claim's commit hung, the clock jumped) is not begun."""
+        if link.leased_until is not None and now + 2 * self._limits.timeout > link.leased_until:
+            raise Unavailable("too much of the lease had gone before the call could be made", sent=False)
+
     async def _call(self, claimed: Claimed) -> Task | None:
         link = claimed.link
         match claimed.step:
             case Step.CREATE:
                 return await self._destination.create_task(_request(link), link.correlation_key)
             case Step.FIND:
-                tag = _request(link).body.get("externalTag")
-                return await self._destination.find_task(
-                    link.correlation_key, tag, link.create_sent_at or link.created_at or self._clock()
-                )
+                return await self._find(link)
             case Step.COMPLETE:
                 return await self._complete(link, _task_id(link))
             case Step.DELETE:
@@ -161,11 +166,17 @@ class Worker:
             case Step.REOPEN:  # taken by the claim itself
                 return None
 
+    async def _find(self, link: Link) -> Task | None:
+        if link.task_id is not None:  # it was the answer to its end that was lost
+            return await self._destination.look(link.task_id, link.request.folder if link.request else None)
+        tag = link.request.body.get("externalTag") if link.request else None
+        return await self._destination.find_task(link.correlation_key, tag, link.create_sent_at or self._clock())
+
     async def _complete(self, link: Link, task_id: TaskId) -> Task:
         """Idempotent by reading: a refusal of a task that has come to its end already, whoever ended it, is success."""
         folder = _request(link).folder
         try:
-            await self._destination.complete_task(task_id, link.completion or Completion("close"), folder)
+            await self._destination.complete_task(task_id, _completion(link), folder)
         except Rejected:
             task = await self._destination.look(task_id, folder)
             if task.state is TaskState.OPEN:
@@ -204,8 +215,19 @@ def backoff(attempts: int, random: Random) -> timedelta:
     return timedelta(seconds=longest.total_seconds() * random.uniform(0.5, 1.0))
 
 
+_NOT_RENDERED = "the route {link.route!r} is configured no more, so there is nothing to send; add it, then `bridge links retry {link.id}`"
+
+
 def _request(link: Link) -> TaskRequest:
-    return link.request or TaskRequest(body={})
+    if link.request is None:
+        raise Rejected(_NOT_RENDERED.format(link=link))
+    return link.request
+
+
+def _completion(link: Link) -> Completion:
+    if link.completion is None:
+        raise Rejected(_NOT_RENDERED.format(link=link))
+    return link.completion
 
 
 def _task_id(link: Link) -> TaskId:

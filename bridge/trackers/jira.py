@@ -22,6 +22,9 @@ IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
 
 _DONE_CATEGORY_ID = 3
+_LONGEST_NAME = 255
+"""Of an id, a key or an event: what is longer is none, and no index would hold it."""
+
 _ISSUE_IN_URL = re.compile(r"/issue/(\d+)(?:/|$)")
 _RANK = {TicketState.DELETED: 2, TicketState.CLOSED: 1, TicketState.OPEN: 0, None: 0}
 _MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
@@ -33,16 +36,14 @@ class Jira:
     def __init__(self, config: JiraSource) -> None:
         self._closed = config.closed
 
-    def recognise(self, headers: Mapping[str, str], body: bytes) -> Sequence[Recognised]:
-        """One delivery. Without Jira's identifier, the same event, issue and change are the same bytes."""
+    def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
+        """One delivery."""
         message = read_object(body)
-        identifier = headers.get(IDENTIFIER, "").strip()
-        digest = hashlib.sha256(identifier.encode() or body).hexdigest()
         return [
             Recognised(
                 event=_event(message),
                 ticket_id=_ticket_id(message),
-                dedupe_key=f"{'id' if identifier else 'body'}:{digest}",
+                dedupe_key=_dedupe_key(message, headers.get(IDENTIFIER, "").strip(), body, received_at),
                 body=body,
             )
         ]
@@ -105,10 +106,22 @@ class Jira:
 # -- the envelope ------------------------------------------------------------------------------------------------------------------
 
 
+def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, received_at: datetime) -> str:
+    """Jira's identifier. Without it the same event, issue and change are the same bytes, if there is a time among them.
+
+    A body without any time can truly come again: an issue that is reopened looks as it did before. Such a one has no duplicates.
+    """
+    if identifier:
+        return f"id:{hashlib.sha256(identifier.encode()).hexdigest()}"
+    digest = hashlib.sha256(body).hexdigest()
+    fields = _object((_issue(message) or {}).get("fields"))
+    return f"body:{digest}" if _told_time(message, fields) else f"body:{digest}:{received_at.timestamp()}"
+
+
 def _event(message: Mapping[str, Any]) -> str:
     event = _text(message.get("webhookEvent"))
     if event:
-        return event
+        return event[:_LONGEST_NAME]
     if isinstance(message.get("transition"), dict):
         return "transition"
     return "unknown" if _issue(message) is None else "issue"
@@ -144,7 +157,7 @@ def _why_no_issue(message: Mapping[str, Any]) -> str:
 
 def _id_of(issue: Mapping[str, Any]) -> str | None:
     number = issue.get("id")
-    if isinstance(number, str | int) and not isinstance(number, bool) and str(number).strip():
+    if isinstance(number, str | int) and not isinstance(number, bool) and 0 < len(str(number).strip()) <= _LONGEST_NAME:
         return _clean(str(number).strip())
     return _id_in_url(issue.get("self"))
 
@@ -158,9 +171,10 @@ def _facts(message: Mapping[str, Any], issue: Mapping[str, Any]) -> dict[str, An
     facts: dict[str, Any] = {
         **{name: value for name, value in _object(issue.get("fields")).items() if not name.startswith("@")},
         EVENT: _event(message),
-        DELETED: "jira:issue_deleted" in (message.get("webhookEvent"), f"jira:{message.get('issue_event_type_name')}"),
     }
-    key = _text(issue.get("key"))
+    if "jira:issue_deleted" in (message.get("webhookEvent"), f"jira:{message.get('issue_event_type_name')}"):
+        facts[DELETED] = True  # nothing ever says the opposite: an issue is deleted for good
+    key = (_text(issue.get("key")) or "")[:_LONGEST_NAME]
     if key:
         facts[KEY] = key
         site, rest, _ = str(issue.get("self") or "").partition("/rest/")
@@ -178,13 +192,18 @@ def _version(
     and would let a state of before a close win over the close.
     """
     emitted = _milliseconds(message.get("timestamp"))
-    comment = _object(message.get("comment"))
-    commented = max(_milliseconds(comment.get("updated")), _milliseconds(comment.get("created")))
-    updated = _milliseconds(facts.get("updated")) or commented or emitted or int(received_at.timestamp() * 1000)
+    updated = _told_time(message, facts) or int(received_at.timestamp() * 1000)
     if state is TicketState.DELETED:
         updated = max(updated, emitted)
     canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
     return Version(updated, emitted, _RANK[state], hashlib.sha256(canonical).hexdigest()[:16])
+
+
+def _told_time(message: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
+    """The first of the issue's, the comment's and the event's own time that there is, in epoch milliseconds; 0 for none."""
+    comment = _object(message.get("comment"))
+    commented = max(_milliseconds(comment.get("updated")), _milliseconds(comment.get("created")))
+    return _milliseconds(fields.get("updated")) or commented or _milliseconds(message.get("timestamp"))
 
 
 def _milliseconds(value: Any) -> int:

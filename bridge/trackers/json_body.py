@@ -24,7 +24,11 @@ def read_object(body: bytes) -> dict[str, Any]:
 def _with_broken_text(body: bytes, reason: str) -> Any:
     r"""Bodies whose only fault is half of a surrogate pair (`\ud83d`), as trackers send when they cut a text; it becomes `?`."""
     try:
-        mended = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+        mended = json.dumps(json.loads(body, parse_constant=_refuse), ensure_ascii=False).encode(errors="replace")
+        return orjson.loads(mended)
     except (ValueError, RecursionError):
         raise MalformedBody(f"the body is not JSON: {reason}") from None
-    return orjson.loads(mended)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

@@ -28,7 +28,7 @@ class Ignored:
 class Tracker(Protocol):
     """One configured instance of a ticket system."""
 
-    def recognise(self, headers: Mapping[str, str], body: bytes) -> Sequence[Recognised]:
+    def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
         """Split a request into its deliveries. `headers` are lower-cased. Raises `MalformedBody`."""
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:

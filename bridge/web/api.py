@@ -8,13 +8,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bridge.errors import TemplateError
 from bridge.model import DeliveryState, Link, LinkState
 from bridge.present import attempt_json, delivery_json, link_json, moment
 from bridge.service import DESTINATION, Clock
-from bridge.store import DeliveryFilter, LinkFilter, Store
+from bridge.store import DeliveryFilter, LinkFilter, Render, Store
 from bridge.web.problems import problem
 
 _MOST = 500
+_DIGITS = 18  # of the largest id that every engine can hold
 _State = TypeVar("_State", bound=StrEnum)
 
 
@@ -28,14 +30,15 @@ class Api:
 
     store: Store
     clock: Clock
+    render: Render
 
     async def links(self, request: Request) -> Response:
         """`GET /links`: the newest first. Filters: source, state, key; limit and cursor."""
         try:
             wanted = LinkFilter(
-                source=request.query_params.get("source"),
+                source=_name(request, "source"),
                 state=_state(request, LinkState),
-                key=request.query_params.get("key"),
+                key=_name(request, "key"),
                 before=_number(request, "cursor"),
                 limit=_limit(request),
             )
@@ -55,7 +58,10 @@ class Api:
         found = await self._find(request.path_params["id"])
         if found is None:
             return problem(404, "there is no such link")
-        await self.store.links.retry([found.id], self.clock())
+        try:
+            await self.store.links.retry([found.id], self.clock(), self.render)
+        except TemplateError as error:
+            return problem(409, f"it cannot be rendered: {error}")
         again = await self.store.links.get(found.id)
         return _json(link_json(again or found, self.clock()), 202)
 
@@ -63,9 +69,9 @@ class Api:
         """`GET /deliveries`: the newest first. Filters: source, state, key (of a linked ticket); limit and cursor."""
         try:
             wanted = DeliveryFilter(
-                source=request.query_params.get("source"),
+                source=_name(request, "source"),
                 state=_state(request, DeliveryState),
-                ticket_id=await self._ticket_id(request.query_params.get("key")),
+                ticket_id=await self._ticket_id(_name(request, "key")),
                 before=_number(request, "cursor"),
                 limit=_limit(request),
             )
@@ -76,12 +82,14 @@ class Api:
 
     async def delivery(self, request: Request) -> Response:
         """`GET /deliveries/{id}`: one delivery as it came."""
-        found = await self.store.inbox.get(request.path_params["id"])
+        number = _id(request.path_params["id"])
+        found = None if number is None else await self.store.inbox.get(number)
         return problem(404, "there is no such delivery") if found is None else _json(delivery_json(found, body=True))
 
     async def replay(self, request: Request) -> Response:
         """`POST /deliveries/{id}/replay`: hand it to the intake once more."""
-        if not await self.store.inbox.replay([request.path_params["id"]]):
+        number = _id(request.path_params["id"])
+        if number is None or not await self.store.inbox.replay([number]):
             return problem(404, "there is no such delivery")
         return _json({"replayed": 1}, 202)
 
@@ -98,8 +106,11 @@ class Api:
         return _json(shown)
 
     async def _find(self, name: str) -> Link | None:
-        if name.isdecimal() and (found := await self.store.links.get(int(name))):
+        number = _id(name)
+        if number is not None and (found := await self.store.links.get(number)):
             return found
+        if "\x00" in name:
+            return None
         by_key = await self.store.links.list(LinkFilter(key=name, limit=1), self.clock())
         return by_key[0] if by_key else None
 
@@ -139,9 +150,22 @@ def _number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name)
     if text is None:
         return None
-    if not text.isdecimal() or len(text) > 18:
+    number = _id(text)
+    if number is None:
         raise _BadQuery(f"{name} is a number")
-    return int(text)
+    return number
+
+
+def _id(text: str) -> int | None:
+    """A row's id; None for what can be none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def _name(request: Request, name: str) -> str | None:
+    text = request.query_params.get(name)
+    if text is not None and "\x00" in text:
+        raise _BadQuery(f"{name} has a character that no name has")
+    return text
 
 
 def _state(request: Request, kind: type[_State]) -> _State | None:

@@ -21,21 +21,21 @@ def create_app(service: Service) -> Starlette:
     config, store = service.config, service.store
     metrics = Metrics()
     receiver = Receiver(config.sources, service.trackers, store, service.clock, config.server.max_body_bytes, metrics)
-    api = Api(store, service.clock)
+    api = Api(store, service.clock, service.refresh)
 
     async def readyz(_request: Request) -> Response:
         return await readiness(store.database)
 
     async def metrics_text(_request: Request) -> Response:
-        links, deliveries = await store.links.counts(service.clock()), await store.inbox.counts()
-        backlog = {f"links_{state}": links[state] for state in ("pending", "waiting", "parked")}
-        backlog |= {f"deliveries_{state}": deliveries[state] for state in ("pending", "parked")}
+        links, deliveries = await store.links.backlog(service.clock()), await store.inbox.backlog()
+        backlog = {f"links_{state}": count for state, count in links.items()}
+        backlog |= {f"deliveries_{state}": count for state, count in deliveries.items()}
         return Response(metrics.text(backlog), media_type="text/plain; version=0.0.4")
 
     def admin(path: str, handler: Handler, method: str = "GET") -> Route:
         return Route(path, guarded(config.server, handler), methods=[method])
 
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/hooks/{source}", receiver.receive, methods=["POST"]),
             Route("/healthz", healthz),
@@ -45,8 +45,8 @@ def create_app(service: Service) -> Starlette:
             admin("/api/v1/links/{id}", api.link),
             admin("/api/v1/links/{id}/retry", api.retry, "POST"),
             admin("/api/v1/deliveries", api.deliveries),
-            admin("/api/v1/deliveries/{id:int}", api.delivery),
-            admin("/api/v1/deliveries/{id:int}/replay", api.replay, "POST"),
+            admin("/api/v1/deliveries/{id}", api.delivery),
+            admin("/api/v1/deliveries/{id}/replay", api.replay, "POST"),
             admin("/api/v1/summary", api.summary),
         ],
         exception_handlers={
@@ -55,6 +55,8 @@ def create_app(service: Service) -> Starlette:
             Exception: on_mistake,
         },
     )
+    application.router.redirect_slashes = False  # a tracker does not follow a redirect: it counts as final
+    return application
 
 
 async def _on_store_unavailable(_request: Request, error: Exception) -> Response:

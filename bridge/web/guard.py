@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from bridge.config import Server
 from bridge.web.problems import problem
+from bridge.web.verify import as_sent
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,7 +34,7 @@ def _refusal(server: Server, request: Request) -> Response | None:
         return problem(401, "without server.admin_token this answers on a loopback address only")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     expected = server.admin_token.get_secret_value()
-    if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(errors="replace"), expected.encode()):
+    if scheme.lower() == "bearer" and hmac.compare_digest(as_sent(token.strip()), expected.encode()):
         return None
     return problem(401, "send `Authorization: Bearer …` with server.admin_token", {"WWW-Authenticate": "Bearer"})
 
@@ -50,4 +51,7 @@ def _is_loopback(host: str) -> bool:
 
 def _same_origin(request: Request) -> bool:
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:
+        return False

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bridge.config import Source
-from bridge.errors import MalformedBody, StoreUnavailable
+from bridge.errors import MalformedBody, StoreUnavailable, Unstorable
 from bridge.model import NewDelivery
 from bridge.service import Clock
 from bridge.store import Store
@@ -50,7 +50,7 @@ class Receiver:
         name = request.path_params["source"]
         if name not in self.sources:
             self.metrics.received("unknown", "unknown_source")
-            return problem(404, f"there is no source of that name; configured: {', '.join(sorted(self.sources))}")
+            return problem(404, "the configuration has no source of that name")
         response, result = await self._receive(name, request)
         self.metrics.received(name, result)
         return response
@@ -70,7 +70,7 @@ class Receiver:
         except TooLarge:
             _log.warning("webhook too large", source=name, limit=self.max_body_bytes)
             return self._too_large(), "too_large"
-        except MalformedBody as error:
+        except (MalformedBody, Unstorable) as error:
             _log.warning("webhook malformed", source=name, reason=str(error))
             return problem(400, str(error)), "malformed"
         except ClientDisconnect:
@@ -108,7 +108,7 @@ class Receiver:
                 body=found.body,
                 headers=kept,
             )
-            for found in self.trackers[source].recognise(headers, body)
+            for found in self.trackers[source].recognise(headers, body, now)
         ]
 
     def _too_large(self) -> Response:

@@ -40,6 +40,7 @@ def _deliveries() -> None:
     )
     op.create_index("deliveries_ticket", "deliveries", ["source", "ticket_id", "id"])
     op.create_index("deliveries_pending", "deliveries", ["id"], **_only("state = 'pending'"))
+    op.create_index("deliveries_parked", "deliveries", ["id"], **_only("state = 'parked'"))
     op.create_index("deliveries_received_at", "deliveries", ["received_at"])
 
 

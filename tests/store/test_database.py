@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
-from bridge.errors import StoreUnavailable
+from bridge.errors import StoreUnavailable, Unstorable
 from bridge.store import Database, Store, database, revisions, upgrade
 from bridge.store.group_commit import GroupCommit
 from bridge.store.tables import metadata
@@ -102,19 +102,31 @@ async def test_a_database_file_that_is_gone_is_not_written_into_the_void(tmp_pat
     await opened.close()
 
 
-async def test_a_database_file_that_was_replaced_is_opened_anew(tmp_path: Path) -> None:
-    opened, restored = Database(f"sqlite:///{tmp_path}/bridge.db"), Database(f"sqlite:///{tmp_path}/copy.db")
+async def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    """The write-ahead log of the first one still lies there: SQLite would play it into the other, and ruin a backup."""
+    opened, backup = Database(f"sqlite:///{tmp_path}/bridge.db"), Database(f"sqlite:///{tmp_path}/backup.db")
     await upgrade(opened)
-    await upgrade(restored)
-    await Store(restored).inbox.append([delivery(1), delivery(2)])
-    await restored.close()
+    await upgrade(backup)
+    await backup.close()
+    untouched = (tmp_path / "backup.db").read_bytes()
     inbox = Store(opened).inbox
     await inbox.append([delivery(1)])
-    for leftover in ("bridge.db-wal", "bridge.db-shm"):
-        (tmp_path / leftover).unlink()
-    (tmp_path / "copy.db").replace(tmp_path / "bridge.db")
-    assert await inbox.append([delivery(3)]) == [3]
+    (tmp_path / "bridge.db").rename(tmp_path / "away.db")
+    (tmp_path / "backup.db").rename(tmp_path / "bridge.db")
+    with pytest.raises(StoreUnavailable, match="another one lies in its place"):
+        await inbox.append([delivery(2)])
+    assert (tmp_path / "bridge.db").read_bytes() == untouched
+    (tmp_path / "bridge.db").rename(tmp_path / "backup.db")
+    (tmp_path / "away.db").rename(tmp_path / "bridge.db")
+    assert await inbox.append([delivery(2)]) == [2]
     await opened.close()
+
+
+@pytest.mark.parametrize("document", [10**30, "\ud83d"])
+async def test_a_value_that_cannot_be_stored_is_not_an_outage(database: Database, document: object) -> None:
+    with pytest.raises(Unstorable) as caught:
+        await Store(database).inbox.append([delivery(headers={"x": document})])
+    assert "INSERT" not in str(caught.value)
 
 
 async def test_a_database_that_cannot_be_reached_is_unavailable() -> None:

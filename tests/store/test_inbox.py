@@ -72,10 +72,10 @@ async def test_new_deliveries_are_announced(store: Store) -> None:
 async def test_a_replayed_delivery_is_pending_again(store: Store) -> None:
     (number,) = await store.inbox.append([delivery()])
     await judge(store, DeliveryState.PARKED, number)
-    assert not await store.inbox.any_pending()
+    assert not await store.inbox.pending(10)
     assert number is not None
     assert await store.inbox.replay([number, 999]) == 1
-    assert await store.inbox.any_pending()
+    assert await store.inbox.pending(10) == [number]
 
 
 async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> None:

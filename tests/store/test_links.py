@@ -1,5 +1,6 @@
 """The mapping table, on both engines: claims, leases, fencing."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -34,7 +35,7 @@ async def kept(store: Store, number: int = 1, **changes: Any) -> Link:
         await store.links.save(connection, [new], NOW)
         ref = (new.source, new.ticket_id)
         await store.links.keep(connection, {ref: Snapshot("1", "", {"1": {"@key": new.ticket_key}})}, NOW)
-        _, link = (await store.links.known(connection, [ref]))[ref]
+        _, link = (await store.links.known(connection, [ref], NOW))[ref]
     assert link is not None
     return link
 
@@ -76,6 +77,40 @@ async def test_a_claimed_link_is_not_claimed_again_until_its_lease_ends(store: S
     assert await claim(second_store) == []
     (again,) = await claim(second_store, at=LEASE)
     assert (again.step, again.link.claim) == (Step.FIND, 2)
+
+
+async def test_what_the_claimer_has_under_way_is_not_claimed_again_whatever_the_clock_says(store: Store) -> None:
+    link = await kept(store)
+    await claim(store)
+    assert await store.links.claim(DESTINATION, 10, NOW + 2 * LEASE, TERMS, [link.id]) == []
+
+
+async def test_completing_is_an_intent_too(store: Store) -> None:
+    """A crash while CompleteTask is under way leads to a look, also if the ticket is open again by then."""
+    link = await kept(store, ticket_state=TicketState.CLOSED, version="2", task_state=TaskState.OPEN, task_id=TaskId(7))
+    (claimed,) = await claim(store)
+    assert claimed.step is Step.COMPLETE
+    stored = await store.links.get(link.id)
+    assert stored is not None
+    assert (stored.task_state, stored.ended_version) == (TaskState.UNKNOWN, "2")
+
+
+async def test_a_ticket_that_two_replicas_meet_for_the_first_time_is_folded_by_one_after_the_other(
+    store: Store, second_store: Store
+) -> None:
+    ref = ("jira", "10001")
+
+    async def second() -> Snapshot:
+        async with second_store.database.writing() as connection:
+            return (await second_store.links.known(connection, [ref], NOW))[ref][0]
+
+    async with store.database.writing() as connection:
+        await store.links.known(connection, [ref], NOW)
+        waiting = asyncio.create_task(second())
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert not done
+        await store.links.keep(connection, {ref: Snapshot("5", "", {"5": {"a": 1}})}, NOW)
+    assert await waiting == Snapshot("5", "", {"5": {"a": 1}})
 
 
 async def test_the_longest_due_are_claimed_first_and_no_more_than_asked(store: Store) -> None:
@@ -154,7 +189,7 @@ async def test_a_parked_link_is_retried_when_a_person_says_so(store: Store) -> N
     (claimed,) = await claim(store)
     await store.links.settle(result(claimed, error=Rejected("no catalog")))
     assert await claim(store, at=SECOND) == []
-    assert await store.links.retry([claimed.link.id], NOW) == 1
+    assert await store.links.retry([claimed.link.id], NOW, lambda link, _: link) == 1
     assert len(await claim(store)) == 1
 
 
@@ -166,6 +201,13 @@ async def test_release_frees_what_a_killed_process_had_leased(store: Store) -> N
     assert again.step is Step.FIND
 
 
+async def test_a_link_with_a_call_under_way_is_not_forgotten(store: Store) -> None:
+    link = await kept(store)
+    await claim(store)
+    with pytest.raises(Rejected, match="may be under way"):
+        await store.links.forget(link.id)
+
+
 async def test_forgetting_the_last_link_forgets_the_ticket(store: Store) -> None:
     link = await kept(store)
     (claimed,) = await claim(store)
@@ -173,7 +215,7 @@ async def test_forgetting_the_last_link_forgets_the_ticket(store: Store) -> None
     assert await store.links.forget(link.id)
     assert not await store.links.forget(link.id)
     async with store.database.writing() as connection:
-        known = await store.links.known(connection, [("jira", "10001")])
+        known = await store.links.known(connection, [("jira", "10001")], NOW)
     assert known == {("jira", "10001"): (Snapshot(), None)}
 
 

@@ -1,0 +1,106 @@
+"""The gate: who may go when, while a destination is away."""
+
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+
+from bridge.errors import OrchestratorError, RateLimited, Unauthorized, Unavailable
+from bridge.model import Step, Task, TaskId, TaskState
+from bridge.outcome import Outcome
+from bridge.store import Store
+from bridge.sync.gate import Gate
+from tests.values import NOW
+
+pytestmark = pytest.mark.anyio
+
+SECOND = timedelta(seconds=1)
+AWAY = Unavailable("away", sent=False)
+WAIT = RateLimited("slow down", retry_after=20 * SECOND, status=429)
+DONE = Task(TaskId(1), TaskState.OPEN)
+
+
+class World:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> World:
+    return World()
+
+
+@pytest.fixture
+def gate(store: Store, clock: World) -> Gate:
+    return Gate("orchestrator", store.pauses, Random(1), clock)  # noqa: S311 - jitter
+
+
+def outcome(clock: World, error: OrchestratorError | None = None, *, began: datetime | None = None) -> Outcome:
+    return Outcome(Step.CREATE, began or clock.now, clock.now, None if error else DONE, error)
+
+
+async def test_all_places_are_free_while_all_goes_well(gate: Gate, clock: World) -> None:
+    assert await gate.places(16, 3, clock.now) == 16
+
+
+async def test_nobody_goes_during_a_pause_and_one_probes_after_it(gate: Gate, clock: World) -> None:
+    await gate.learn(outcome(clock, WAIT))
+    assert await gate.places(16, 0, clock.now) == 0
+    assert gate.opens_at(clock.now) == clock.now + 20 * SECOND
+    clock.now += 20 * SECOND
+    assert await gate.places(16, 0, clock.now) == 1
+    assert await gate.places(15, 1, clock.now) == 0
+
+
+async def test_a_probe_that_goes_well_opens_it(gate: Gate, clock: World) -> None:
+    await gate.learn(outcome(clock, WAIT))
+    clock.now += 20 * SECOND
+    await gate.places(16, 0, clock.now)
+    await gate.learn(outcome(clock))
+    assert await gate.places(16, 0, clock.now) == 16
+
+
+async def test_an_answer_to_a_call_of_before_the_pause_does_not_open_it(gate: Gate, clock: World) -> None:
+    """Scenario 7: told to wait is told to wait, whatever else was under way."""
+    began = clock.now
+    await gate.learn(outcome(clock, WAIT))
+    clock.now += SECOND
+    await gate.learn(outcome(clock, began=began))
+    assert await gate.places(16, 0, clock.now) == 0
+
+
+async def test_failures_that_were_under_way_together_count_once(gate: Gate, clock: World) -> None:
+    for _ in range(16):
+        await gate.learn(outcome(clock, AWAY))
+    opens_at = gate.opens_at(clock.now)
+    assert opens_at is not None
+    assert opens_at <= clock.now + SECOND / 4
+
+
+async def test_pauses_grow_to_their_limit(gate: Gate, clock: World) -> None:
+    waits = []
+    for _ in range(12):
+        await gate.places(16, 0, clock.now)
+        await gate.learn(outcome(clock, AWAY))
+        opens_at = gate.opens_at(clock.now)
+        assert opens_at is not None
+        waits.append(opens_at - clock.now)
+        clock.now = opens_at
+    assert waits[0] <= SECOND / 4
+    assert waits[3] > waits[0]
+    assert 7.5 * SECOND <= waits[-1] <= 15 * SECOND
+
+
+async def test_a_retry_after_of_nothing_still_waits(gate: Gate, clock: World) -> None:
+    await gate.learn(outcome(clock, RateLimited("now", retry_after=timedelta(0), status=429)))
+    assert await gate.places(16, 0, clock.now) == 0
+
+
+async def test_a_refused_token_pauses_and_a_forbidden_folder_does_not(gate: Gate, clock: World) -> None:
+    await gate.learn(outcome(clock, Unauthorized("not this folder", status=403)))
+    assert await gate.places(16, 0, clock.now) == 16
+    await gate.learn(outcome(clock, Unauthorized("who are you", status=401)))
+    assert await gate.places(16, 0, clock.now) == 0
