@@ -81,19 +81,23 @@ class Inbox:
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
 
-    async def pending(self, limit: int) -> list[DeliveryId]:
+    async def pending(self, limit: int) -> list[Delivery]:
         """The oldest deliveries that the intake has not seen, so many and so large that they can be held at once."""
         query = _pending(deliveries.c.id, func.length(deliveries.c.body)).order_by(deliveries.c.id).limit(limit)
         async with self._database.reading() as connection:
-            found = [(DeliveryId(row[0]), row[1]) for row in await connection.execute(query)]
-        sizes = accumulate(size for _, size in found)
-        fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
-        return fitting or [number for number, _ in found[:1]]
+            found = [(row[0], row[1]) for row in await connection.execute(query)]
+            sizes = accumulate(size for _, size in found)
+            fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
+            ids = fitting or [number for number, _ in found[:1]]
+            rows = await connection.execute(
+                _pending(*deliveries.c).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+            )
+            return [delivery_of(row) for row in rows]
 
-    async def take(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> list[Delivery]:
-        """Of these deliveries those that are still pending, locked for this transaction."""
-        query = _pending(*deliveries.c).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
-        return [delivery_of(row) for row in await connection.execute(query.with_for_update(skip_locked=True))]
+    async def lock(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
+        """Those of these deliveries that are still pending, locked for this transaction."""
+        query = _pending(deliveries.c.id).where(deliveries.c.id.in_(ids)).with_for_update(skip_locked=True)
+        return {DeliveryId(row.id) for row in await connection.execute(query)}
 
     async def judge(self, connection: AsyncConnection, verdicts: Sequence[Verdict]) -> None:
         """Write what became of deliveries."""

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from bridge.errors import BridgeError, StoreUnavailable, TemplateError
-from bridge.model import Delivery, DeliveryId, DeliveryState, Link, Observation
+from bridge.model import Delivery, DeliveryState, Link, Observation
 from bridge.store import Store, Verdict
 from bridge.store.links import TicketRef
 from bridge.sync.follow import Follower, Known
@@ -44,38 +44,36 @@ class Intake:
 
     async def drain(self) -> None:
         """Take every delivery that is there."""
-        while ids := await self._store.inbox.pending(BATCH):
+        while batch := await self._store.inbox.pending(BATCH):
             try:
-                await self._batch(ids)
+                if not await self._take(batch):
+                    return  # another replica has them
             except StoreUnavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - one delivery of them cannot be stored: the others shall not wait for it
-                await self._one_by_one(ids, error)
+            except Exception:  # noqa: BLE001 - one of them cannot be stored: the others shall not wait for it
+                for delivery in batch:
+                    await self._take_alone(delivery)
 
-    async def _one_by_one(self, ids: Sequence[DeliveryId], error: Exception) -> None:
-        """Take deliveries one at a time, and park the one that cannot be taken."""
-        if len(ids) > 1:
-            for number in ids:
-                try:
-                    await self._batch([number])
-                except StoreUnavailable:
-                    raise
-                except Exception as failure:  # noqa: BLE001 - it is told with the delivery
-                    await self._one_by_one([number], failure)
-            return
-        _log.error("delivery parked", delivery=ids[0], reason=str(error))
-        reason = f"its ticket cannot be stored: {type(error).__name__}: {error}"
-        async with self._store.database.writing() as connection:
-            (delivery,) = await self._store.inbox.take(connection, ids) or (None,)
-            if delivery is not None:
-                verdict = Verdict(delivery.id, DeliveryState.PARKED, reason, delivery.ticket_id)
+    async def _take_alone(self, delivery: Delivery) -> None:
+        """Take one delivery, or park it if its ticket cannot be stored."""
+        try:
+            await self._take([delivery])
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told with the delivery
+            _log.error("delivery parked", source=delivery.source, delivery=delivery.id, reason=str(error))
+            reason = f"its ticket cannot be stored: {type(error).__name__}: {error}"
+            verdict = Verdict(delivery.id, DeliveryState.PARKED, reason, delivery.ticket_id)
+            async with self._store.database.writing() as connection:
                 await self._store.inbox.judge(connection, [verdict])
 
-    async def _batch(self, ids: Sequence[DeliveryId]) -> None:
+    async def _take(self, batch: Sequence[Delivery]) -> int:
+        """Fold deliveries into their tickets and links; how many. They are read before the transaction, which is everybody's."""
         now = self._clock()
+        read = [(delivery, self._read(delivery)) for delivery in batch]
         async with self._store.database.writing() as connection:
-            batch = await self._store.inbox.take(connection, ids)
-            read = [(delivery, self._read(delivery)) for delivery in batch]
+            ours = await self._store.inbox.lock(connection, [delivery.id for delivery in batch])
+            read = [(delivery, said) for delivery, said in read if delivery.id in ours]
             refs = {(d.source, said.ticket_id) for d, said in read if isinstance(said, Observation)}
             found = await self._store.links.known(connection, refs, now)
             before = {ref: Known(*known) for ref, known in found.items()}
@@ -90,9 +88,10 @@ class Intake:
             ]
             await self._store.links.save(connection, links, now)
             await self._store.inbox.judge(connection, verdicts)
-        self._tell(batch, verdicts, after)
+        self._tell([delivery for delivery, _ in read], verdicts, after)
         if any(link.due_at is not None for link in links):
             self._on_due()
+        return len(read)
 
     def _read(self, delivery: Delivery) -> Observation | Ignored | BridgeError:
         follower = self._followers.get(delivery.source)

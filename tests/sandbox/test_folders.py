@@ -70,6 +70,14 @@ async def test_a_folder_that_does_not_exist(homeless: httpx.AsyncClient, headers
     assert response.json()["message"] == "Folder does not exist or the user does not have access to the folder."
 
 
+async def test_an_encoded_path_that_is_not_ascii_names_no_folder(homeless: httpx.AsyncClient) -> None:
+    header = (b"X-UIPATH-FolderPath-Encoded", "Zürich".encode())
+
+    response = await homeless.post(CREATE, json={"title": "x"}, headers=[header])
+
+    assert (response.status_code, response.json()["errorCode"]) == (404, 1100)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -171,6 +171,15 @@ async def test_input_is_read_generously(create: Create, sent: dict[str, Any], ty
     assert (task["type"], task["priority"]) == (type_, priority)
 
 
+@pytest.mark.parametrize("name", ["taskId", "TaskId", "taskid"])
+async def test_a_query_parameters_name_may_be_in_any_case(client: httpx.AsyncClient, create: Create, name: str) -> None:
+    task = await create()
+
+    response = await client.get("/tasks/GenericTasks/GetTaskDataById", params={name: task["id"]})
+
+    assert (response.status_code, response.json()["id"]) == (200, task["id"])
+
+
 async def test_two_equal_requests_make_two_tasks(create: Create) -> None:
     first, second = await create(parentOperationId="op"), await create(parentOperationId="op")
 

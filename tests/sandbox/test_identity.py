@@ -54,6 +54,14 @@ async def test_a_form_that_is_refused(client: httpx.AsyncClient, change: dict[st
     assert (response.status_code, response.json()) == (400, {"error": error})
 
 
+async def test_basic_authentication_that_is_not_ascii_is_no_client(url: str) -> None:
+    form = {"grant_type": "client_credentials"}
+    async with httpx.AsyncClient(base_url=url) as anyone:
+        response = await anyone.post(TOKEN, data=form, headers=[(b"Authorization", "Basic Zürich".encode())])
+
+    assert (response.status_code, response.json()) == (400, {"error": "invalid_client"})
+
+
 async def test_json_instead_of_a_form_gets_a_page(client: httpx.AsyncClient) -> None:
     response = await client.post(TOKEN, json=FORM)
 

@@ -77,10 +77,17 @@ def query(entity: Entity[T], items: Iterable[T], options: Mapping[str, str]) -> 
 def matcher(entity: Entity[T], text: str) -> Callable[[T], bool]:
     """The filter as a function. 400 with code 1000 if it cannot be read or does not fit the entity."""
     try:
-        tree = ODataParser().parse(_tokens(text.strip()))
-        return _Filter(entity).test(tree)
+        return _Filter(entity).test(_tree(text.strip()))
     except (ODataException, ValueError, ArithmeticError) as error:
         raise _refused(f"The query specified in the URI is not valid. {error}") from error
+
+
+def _tree(text: str) -> Any:
+    """The parsed filter. The grammar breaks on a few expressions that are OData: long paths, lambdas below them, three named arguments."""
+    try:
+        return ODataParser().parse(_tokens(text))
+    except (AttributeError, RuntimeError) as error:
+        raise _refused("The query specified in the URI is not supported.") from error
 
 
 def _tokens(text: str) -> Iterator[Any]:

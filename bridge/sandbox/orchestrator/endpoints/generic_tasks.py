@@ -25,13 +25,13 @@ def complete_task(call: Call) -> Response:
 
 def get_task_data_by_id(call: Call) -> Response:
     """200 with the task and its data."""
-    task_id = parse_id("taskId", call.query.get("taskId"))
+    task_id = parse_id("taskId", call.parameter("taskId"))
     return json_response(task_data(call.world.task(task_id, call.folder)))
 
 
 def get_task_data_by_key(call: Call) -> Response:
     """200 with the task and its data."""
-    key = parse_uuid("taskKey", call.query.get("taskKey") or "")
+    key = parse_uuid("taskKey", call.parameter("taskKey") or "")
     return json_response(task_data(call.world.task_by_key(key, call.folder)))
 
 

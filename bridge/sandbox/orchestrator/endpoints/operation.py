@@ -1,7 +1,6 @@
 """What an operation is: a row of the table, the call that its function is given, and the answer that it gives."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +36,10 @@ class Call:
     def query(self) -> Mapping[str, str]:
         """The query's values by name, decoded; `%24filter` is `$filter`."""
         return self.request.query_params
+
+    def parameter(self, name: str) -> str | None:
+        """A value of the query whose name may be in any case, as the real server binds it."""
+        return next((value for key, value in self.query.items() if key.lower() == name.lower()), None)
 
     def context(self, what: str) -> str:
         """The `@odata.context` of an answer: the URL that the operation was found under, tenant included."""
@@ -94,7 +97,7 @@ def _encoded_path(folder: Folder, value: str) -> bool:
     """base64 of the path in UTF-16LE."""
     try:
         path = base64.b64decode(value, validate=True).decode("utf-16-le")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not ASCII, not base64, not UTF-16
         return False
     return _path(folder, path)
 
