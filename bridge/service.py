@@ -28,8 +28,11 @@ from bridge.trackers import Tracker, trackers
 DESTINATION = "orchestrator"
 """The name of the one Orchestrator that a configuration has today."""
 
-STOP_WITHIN = timedelta(seconds=20)
-"""How long a stop waits for the calls that are under way."""
+STOP_WITHIN = timedelta(seconds=12)
+"""How long a stop waits for the calls that are under way. With the server's grace it stays well below 30 s, when others kill."""
+
+LOOPS_END_WITHIN = timedelta(seconds=5)
+"""How long a stop waits for the batch that the intake has in hand."""
 
 Clock = Callable[[], datetime]
 
@@ -95,7 +98,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             scheduler.stop()
             intake.stop()
             worker.stop()
-            await asyncio.wait(tasks, timeout=STOP_WITHIN.total_seconds())
+            await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())
             for task in tasks:
                 task.cancel()
             if left := await worker.finish(STOP_WITHIN):

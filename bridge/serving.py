@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-GRACE_S = 10
+GRACE_S = 5
 """How long a stop waits for requests that are being answered."""
 
 

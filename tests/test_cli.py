@@ -1,6 +1,7 @@
 """The commands, as a person types them."""
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -107,6 +108,27 @@ async def test_a_database_is_upgraded_and_says_how_far_it_is(tmp_path: Path) -> 
     assert "upgraded from empty" in (await command("database", "upgrade", "--config", path)).out
     assert "is up to date" in (await command("database", "upgrade", "--config", path)).out
     assert (await command("links", "list", "--config", path)).out == "no links\n"
+
+
+async def test_a_database_of_a_newer_version_is_refused_with_the_right_remedy(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    await command("database", "upgrade", "--config", path)
+    with sqlite3.connect(tmp_path / "bridge.db") as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.close()
+    for arguments in (("run",), ("database", "upgrade"), ("links", "list")):
+        ended = await command(*arguments, "--config", path)
+        assert ended.code == 1
+        assert "newer version of the bridge" in ended.err
+        assert "Traceback" not in ended.err
+
+
+async def test_a_database_that_cannot_be_opened_is_told_with_its_place(tmp_path: Path) -> None:
+    ended = await command("run", "--config", written(tmp_path, database={"url": "sqlite:///nowhere/bridge.db"}))
+    assert ended.code == 1
+    assert f"{tmp_path}/nowhere/bridge.db" in ended.err
+    assert "check database.url" in ended.err
+    assert "Traceback" not in ended.err
 
 
 async def test_deliveries_and_links_are_listed_shown_and_mended(tmp_path: Path) -> None:

@@ -249,6 +249,24 @@ async def test_a_list_that_ignores_the_filter_makes_nothing_ours() -> None:
         assert await orchestrator.find_task("mine", "JIRA", NOW) is None
 
 
+@pytest.mark.parametrize("filtered", [True, False], ids=["filter ignored", "filter refused"])
+async def test_a_server_that_gives_shorter_pages_is_looked_through_to_the_end(filtered: bool) -> None:
+    """Taking a short page for the last would miss the task, and create it twice."""
+
+    def answer(request: Request) -> Response:
+        if not filtered and "ParentOperationId" in request.query_params["$filter"]:
+            return JSONResponse({"message": "no such property", "errorCode": 1000}, 400)
+        skip = int(request.query_params.get("$skip", 0))
+        tasks = [{"Id": n, "ParentOperationId": f"k{n}", "Status": "Unassigned"} for n in range(35)]
+        return JSONResponse({"value": tasks[skip : skip + 10]})
+
+    async with answering(answer) as url, client(url) as orchestrator:
+        task = await orchestrator.find_task("k34", "JIRA", NOW)
+        assert task is not None
+        assert task.id == 34
+        assert await orchestrator.find_task("k35", "JIRA", NOW) is None
+
+
 async def test_a_list_without_the_key_cannot_tell() -> None:
     async with answering(lambda _: JSONResponse({"value": [{"Id": 1}]})) as url, client(url) as orchestrator:
         with pytest.raises(Rejected, match="does not show ParentOperationId"):

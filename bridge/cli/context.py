@@ -83,8 +83,8 @@ async def store_of(config: "Config") -> "AsyncIterator[Store]":
         found = await revisions(store.database)
         if not found.up_to_date:
             fail(
-                f"the database {store.database.display} has schema {found.current}, this version needs {found.head}: "
-                "run `bridge database upgrade`"
+                f"the database {store.database.display} has schema {found.current or 'none'}, this version needs {found.head}: "
+                f"{found.remedy}"
             )
         yield store
     finally:

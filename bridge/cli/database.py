@@ -48,5 +48,5 @@ async def _current(config: "Config") -> None:
         found = await revisions(database)
     finally:
         await database.close()
-    need = "" if found.up_to_date else f"; this version needs {found.head}: run `bridge database upgrade`"
+    need = "" if found.up_to_date else f"; this version needs {found.head}: {found.remedy}"
     typer.echo(f"{database.display}: schema {found.current or 'empty'}{need}")

@@ -46,6 +46,7 @@ async def _serve(config: "Config") -> None:
 
 async def _prepare_database(config: "Config") -> None:
     """An SQLite database is brought up to date; another one is other people's too, so it is not."""
+    from bridge.errors import StoreUnavailable
     from bridge.service import open_store
     from bridge.store import revisions, upgrade
 
@@ -59,9 +60,13 @@ async def _prepare_database(config: "Config") -> None:
         found = await revisions(database)
         if not found.up_to_date:
             fail(
-                f"the database {database.display} has schema {found.current}, this version needs {found.head}: "
-                "run `bridge database upgrade`, then start again"
+                f"the database {database.display} has schema {found.current or 'none'}, this version needs {found.head}: "
+                f"{found.remedy}"
             )
+    except StoreUnavailable as error:
+        fail(
+            f"error: {error}\nthe database is {database.display}: check database.url, and that its folder is there and writable"
+        )
     finally:
         await database.close()
 

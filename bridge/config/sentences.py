@@ -48,7 +48,10 @@ def problems(error: ValidationError, root: type[Section], data: Any) -> Iterator
         if details["type"] == "default_factory_not_called":  # only says that another key has a problem
             continue
         place, owner = locate(root, details["loc"])
-        yield Problem(path(place), _sentence(details, place, owner, _value(data, place)))
+        sentence = _sentence(details, place, owner, _value(data, place))
+        if details["type"] == "extra_forbidden" and _may_be_a_secret(str(place[-1]), owner):
+            place = place[:-1]
+        yield Problem(path(place), sentence)
 
 
 def path(place: Place) -> str:
@@ -74,8 +77,17 @@ def _sentence(details: ErrorDetails, place: Place, owner: type[Section] | None, 
     return _WRONG_KIND.get(kind, "is not valid here: see docs/configuration.md for what this key takes")
 
 
+def _may_be_a_secret(key: str, owner: type[Section] | None) -> bool:
+    """A key that no one knows, beside secrets: a value whose key or colon was forgotten looks so."""
+    fields = owner.model_fields if owner else {}
+    beside_secrets = any("Secret" in str(field.annotation) for field in fields.values())
+    return ":" in key or (beside_secrets and nearest(key, list(fields)) is None)
+
+
 def _unknown_key(key: str, owner: type[Section] | None) -> str:
     known = list(owner.model_fields) if owner else []
+    if _may_be_a_secret(key, owner):
+        return f"holds a key that is not known (is a space missing after a colon?); known here: {', '.join(known)}"
     meant = nearest(key, known)
     remedy = f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
     return f"unknown key `{key}`; {remedy}"

@@ -123,15 +123,21 @@ class Orchestrator:
         return Page([item for item in items if isinstance(item, dict)], total if isinstance(total, int) else None)
 
     async def tasks_across_folders(self, **options: Any) -> AsyncIterator[dict[str, Any]]:
-        """Every task of `get_tasks_across_folders`, page by page."""
+        """Every task of `get_tasks_across_folders`, page by page.
+
+        A server may give shorter pages than it was asked for, or the same one again: it ends when a page brings nothing new.
+        """
+        seen: set[Any] = set()
         skip = 0
         while True:
             page = await self.get_tasks_across_folders(top=PAGE, skip=skip, **options)
-            for item in page.items:
+            fresh = [item for item in page.items if item.get("Id", item.get("id")) not in seen]
+            for item in fresh:
                 yield item
-            if len(page.items) < PAGE:
+            if not fresh:
                 return
-            skip += PAGE
+            seen.update(item.get("Id", item.get("id")) for item in fresh)
+            skip += len(page.items)
 
     async def get_task_catalogs(self, folder: Folder | None) -> list[str]:
         """`GET /odata/TaskCatalogs`: the names of the catalogs in a folder."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from bridge.errors import StoreUnavailable
 from bridge.store.database import Database
 
 if TYPE_CHECKING:  # Alembic takes 50 ms to import; most commands never need it
@@ -18,6 +19,14 @@ class Revisions:
 
     current: str | None
     head: str | None
+    known: bool = True  # whether this version of the bridge knows the current one
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a schema that is not up to date."""
+        if not self.known:
+            return "it belongs to a newer version of the bridge: run that one, or restore a backup of before"
+        return "run `bridge database upgrade`"
 
     @property
     def up_to_date(self) -> bool:
@@ -26,8 +35,13 @@ class Revisions:
 
 
 async def upgrade(database: Database) -> Revisions:
-    """Run every migration that is missing; the revisions before it. A failing migration leaves the schema as it was."""
+    """Run every migration that is missing; the revisions before it. A failing migration leaves the schema as it was.
+
+    Raises `StoreUnavailable` for a schema that only a newer version of the bridge knows.
+    """
     before = await revisions(database)
+    if not before.known:
+        raise StoreUnavailable(f"the database {database.display} has schema {before.current}: {before.remedy}")
     if not before.up_to_date:
         async with database.writing() as connection:
             await connection.run_sync(_upgrade)
@@ -51,7 +65,9 @@ def _revisions(connection: Connection) -> Revisions:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     script = ScriptDirectory.from_config(_config(connection))
-    return Revisions(MigrationContext.configure(connection).get_current_revision(), script.get_current_head())
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = current is None or current in {revision.revision for revision in script.walk_revisions()}
+    return Revisions(current, script.get_current_head(), known)
 
 
 def _config(connection: Connection) -> "Config":

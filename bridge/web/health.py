@@ -21,9 +21,7 @@ async def readiness(database: Database) -> Response:
     except StoreUnavailable as error:
         parts["database"] = str(error)
     else:
-        parts["schema"] = (
-            "ok" if found.up_to_date else f"is {found.current}, needs {found.head}: run `bridge database upgrade`"
-        )
+        parts["schema"] = "ok" if found.up_to_date else f"is {found.current}, needs {found.head}: {found.remedy}"
     ready = set(parts.values()) == {"ok"}
     body = {"status": "ok" if ready else "not ready", **parts}
     return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
