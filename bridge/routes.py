@@ -157,24 +157,33 @@ def compile_routes(config: Config) -> Routes:
     return Routes([Route(i, route, _external_tag(config, route), folder) for i, route in enumerate(config.routes)])
 
 
-def problems(config: Config) -> Iterator[Problem]:
-    """Every condition and template that does not parse, or that uses a name that no ticket has."""
-    for index, route in enumerate(config.routes):
-        for part, data in (("task", route.task.data), ("completion", route.completion.data)):
-            try:
-                orjson.dumps(data)
-            except TypeError as error:
-                yield Problem(
-                    f"routes[{index}].{part}.data", f"holds what JSON cannot: {error}; write it as a text in quotes"
-                )
-        for key, source in _sources(f"routes[{index}]", route):
-            try:
-                tree = _parse_condition(source) if key.endswith(".when") else _ENVIRONMENT.parse(source)
-                _compile(key, source)
-            except jinja2.TemplateSyntaxError as error:
-                yield Problem(key, f"is not valid Jinja2: {error.message}")
-            else:
-                yield from (Problem(key, message) for message in _unknown_names(tree))
+def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Every condition and template in the YAML that does not parse, or that uses a name that no ticket has.
+
+    It takes the YAML's data rather than a configuration, so that these are found beside whatever else is wrong.
+    """
+    routes = document.get("routes")
+    for index, route in enumerate(routes if isinstance(routes, list) else []):
+        if isinstance(route, Mapping):
+            yield from _problems(f"routes[{index}]", route)
+
+
+def _problems(route: str, written: Mapping[str, Any]) -> Iterator[Problem]:
+    for part in ("task", "completion"):
+        section = written.get(part)
+        data = section.get("data") if isinstance(section, Mapping) else None
+        try:
+            orjson.dumps(data)
+        except TypeError as error:
+            yield Problem(f"{route}.{part}.data", f"holds what JSON cannot: {error}; write it as a text in quotes")
+    for key, source in _sources(route, {name: written.get(name) for name in ("when", "task", "completion")}):
+        try:
+            tree = _parse_condition(source) if key.endswith(".when") else _ENVIRONMENT.parse(source)
+            _compile(key, source)
+        except jinja2.TemplateSyntaxError as error:
+            yield Problem(key, f"is not valid Jinja2: {error.message}")
+        else:
+            yield from (Problem(key, message) for message in _unknown_names(tree))
 
 
 def _external_tag(config: Config, route: RouteConfig) -> str:
@@ -286,13 +295,8 @@ def _single_expression(source: str) -> str | None:
 
 
 def _sources(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Every template of a route with its key in the YAML."""
-    if isinstance(value, RouteConfig):
-        if value.when is not None:
-            yield f"{key}.when", value.when
-        for part in ("task", "completion"):
-            yield from _sources(f"{key}.{part}", getattr(value, part).model_dump(exclude_none=True))
-    elif isinstance(value, str):
+    """Every text with its key in the YAML."""
+    if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping):
         for name, part in value.items():

@@ -58,6 +58,15 @@ async def test_a_template_that_cannot_work_is_found_by_check_with_its_line(tmp_p
     assert "line " in ended.err
 
 
+async def test_a_template_that_cannot_work_is_found_beside_other_mistakes(tmp_path: Path) -> None:
+    routes = [{"name": "a", "source": "jura", "when": "ticket.typ == 1", "task": {"titel": "x"}}]
+    ended = await command("check", "--config", written(tmp_path, routes=routes))
+    assert "3 problems" in ended.err
+    assert "did you mean `jira`?" in ended.err
+    assert "did you mean `type`?" in ended.err
+    assert "did you mean `title`?" in ended.err
+
+
 async def test_a_missing_configuration_says_what_to_do(tmp_path: Path) -> None:
     ended = await command("run", cwd=tmp_path)
     assert ended.code == 2

@@ -198,6 +198,6 @@ def test_the_first_route_that_selects_wins() -> None:
     ],
 )
 def test_a_template_that_can_never_work_is_a_problem_of_the_configuration(changes: Any, key: str, told: str) -> None:
-    (problem, *_) = problems(config(changes))
+    (problem, *_) = problems({"routes": [changes]})
     assert problem.key == key
     assert told in problem.message

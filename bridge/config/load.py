@@ -15,22 +15,25 @@ from bridge.config.sentences import path as key_path
 from bridge.config.sentences import problems as sentences
 from bridge.errors import ConfigurationError, Problem
 
-Check = Callable[[Config], Iterable[Problem]]
+Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
+"""Looks at the YAML's data, whatever else is wrong with it."""
 
 
 def load(path: Path, environ: Mapping[str, str], checks: Sequence[Check] = ()) -> Config:
     """The configuration in the file at `path`, its references filled in from `environ`.
 
     Raises ConfigurationError with every problem at once, in the order of their lines; no message holds a value from the
-    file or the environment. The `checks` see only a configuration that is valid otherwise, and give keys, not lines.
+    file or the environment. The `checks` see the file's data, with its references filled in, and give keys, not lines.
     """
     folder = path.absolute().parent
     document = _read(path, Interpolation(environ, folder))
     config, problems = _validate(document, folder)
-    if config is not None:
-        problems = [problem for check in checks for problem in check(config)]
-        if not problems:
-            return config
+    if isinstance(document.data, dict):
+        told = {problem.key for problem in problems}
+        found = (problem for check in checks for problem in check(document.data))
+        problems = [*problems, *(problem for problem in found if problem.key not in told)]
+    if config is not None and not problems:
+        return config
     raise ConfigurationError(str(path), _placed(problems, document))
 
 
