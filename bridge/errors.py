@@ -9,7 +9,7 @@ BridgeError
 └── OrchestratorError
     ├── Unavailable           it was not reached, or says that it is away: pause the destination, no limit on attempts
     │   └── RateLimited       it says when to come back: wait as told, not an attempt
-    ├── Unauthorized          the token was renewed and is still refused: pause the destination, alert
+    ├── Unauthorized          401 with a fresh token: pause the destination, alert; 403: back off with the link
     ├── Rejected              it understood and said no: park the link with its words
     │   └── NotFound          404: what was asked for is not there
     └── Unknown               the request may have taken effect: find out before doing it again
@@ -102,7 +102,7 @@ class RateLimited(Unavailable):
 
 
 class Unauthorized(OrchestratorError):
-    """401 or 403 with a fresh token, or no token to be had."""
+    """401 with a fresh token, no token to be had, or 403. A 403 may be one folder's, so it never stops the other tickets."""
 
 
 class Rejected(OrchestratorError):
