@@ -14,9 +14,8 @@ import httpx
 from bridge.config import Config
 from bridge.sandbox.jira import Issue, SimulatedJira, Webhook
 from bridge.sandbox.orchestrator import World, sandbox_serving
-from bridge.service import open_store, running, utc_now
+from bridge.service import migrate, running, utc_now
 from bridge.serving import serving
-from bridge.store import upgrade
 from bridge.web import create_app
 
 SECRET = "demo"  # noqa: S105 - of a Jira that lives as long as the demo
@@ -83,9 +82,7 @@ async def demo() -> AsyncIterator[Demo]:
     with TemporaryDirectory(prefix="bridge-demo-") as folder:
         async with sandbox_serving(world) as sandbox:
             config = _config(sandbox, Path(folder))
-            database = open_store(config).database
-            await upgrade(database)
-            await database.close()
+            await migrate(config)
             async with (
                 running(config) as service,
                 serving(create_app(service)) as bridge,

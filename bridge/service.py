@@ -16,7 +16,7 @@ from bridge.fold import Snapshot
 from bridge.model import Link
 from bridge.orchestrator import Orchestrator
 from bridge.routes import compile_routes
-from bridge.store import Database, Store
+from bridge.store import Database, Revisions, Store, upgrade
 from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
 from bridge.sync.intake import Intake
@@ -57,6 +57,15 @@ def open_store(
 ) -> Store:
     """The store of a configuration. Close its database after use."""
     return Store(Database(config.database.url), on_delivery, on_due)
+
+
+async def migrate(config: Config) -> Revisions:
+    """Bring the configuration's database to this version's schema; the revisions before it."""
+    database = open_store(config).database
+    try:
+        return await upgrade(database)
+    finally:
+        await database.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ import yaml
 
 from bridge.config import Config, load
 from bridge.routes import problems
-from bridge.service import Service, open_store, running
+from bridge.service import Clock, Service, migrate, running, utc_now
 from bridge.serving import serving
-from bridge.store import upgrade
 from bridge.web import create_app
 from tests.values import body_of
 
@@ -89,12 +88,10 @@ async def bridge_running(config: Config) -> AsyncIterator[Bridge]:
 
 
 @asynccontextmanager
-async def bridge_and_service(config: Config) -> AsyncIterator[tuple[Bridge, Service]]:
-    database = open_store(config).database
-    await upgrade(database)
-    await database.close()
+async def bridge_and_service(config: Config, clock: Clock = utc_now) -> AsyncIterator[tuple[Bridge, Service]]:
+    await migrate(config)
     async with (
-        running(config) as service,
+        running(config, clock) as service,
         serving(create_app(service)) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as http,
     ):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from bridge.sandbox.orchestrator import Folder, Rule, Task, World, sandbox_serving
-from bridge.service import DESTINATION
+from bridge.service import DESTINATION, utc_now
 from tests.driving import Bridge, bridge_and_service, bridge_running, configured, until
 from tests.processes import bridge_process
 from tests.values import jira_event
@@ -357,6 +358,33 @@ async def test_14_a_template_that_fails_parks_the_one_delivery(orchestrator: str
         assert (await bridge.http.post(f"/api/v1/deliveries/{parked['id']}/replay")).status_code == 202
         _, replayed = await tasks_are(world, 0, 0)
         assert replayed.data == {"customer": None}
+
+
+# -- clocks ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_clock_that_jumps_while_a_create_is_under_way(orchestrator: str, world: World, tmp_path: Path) -> None:
+    """By the clock the lease has long ended; the worker has the link still, and nobody creates a second task."""
+    jumped = timedelta(0)
+
+    def clock() -> datetime:
+        return utc_now() + jumped
+
+    world.faults.replace([Rule(operation="CreateTask", kind="latency", seconds=3, times=1)])
+    config = configured(tmp_path, orchestrator, orchestrator={"timeout": "5s"})
+    async with bridge_and_service(config, clock) as (bridge, _):
+        await sent(bridge, CREATED)
+
+        async def called() -> bool:
+            return world.journal.calls.get("CreateTask", 0) == 1
+
+        await until(called, "CreateTask is under way")
+        jumped = timedelta(minutes=10)
+        await sent(bridge, jira_event(1, at=1, summary="edited meanwhile"))
+        await tasks_are(world, 0)
+        (link,) = await settled(bridge)
+        assert (link["task_id"], link["task_state"]) == (world.all_tasks()[0].id, "open")
+        assert world.journal.calls["CreateTask"] == 1
 
 
 # -- mistakes in the configuration ---------------------------------------------------------------------------------------------------

@@ -27,16 +27,11 @@ def current(config: ConfigPath = CONFIG) -> None:
 
 
 async def _upgrade(config: "Config") -> None:
-    from bridge.service import open_store
-    from bridge.store import upgrade
+    from bridge.service import migrate
 
-    database = open_store(config).database
-    try:
-        before = await upgrade(database)
-    finally:
-        await database.close()
+    before = await migrate(config)
     done = "is up to date" if before.up_to_date else f"upgraded from {before.current or 'empty'}"
-    typer.echo(f"{database.display}: schema {before.head}, {done}")
+    typer.echo(f"{config.database.display}: schema {before.head}, {done}")
 
 
 async def _current(config: "Config") -> None:
