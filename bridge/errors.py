@@ -6,7 +6,8 @@ BridgeError
 ├── StoreUnavailable          the database is locked, full or gone: answer 503, try again
 ├── Unstorable                the database will never take this value: park or refuse the one thing that holds it
 ├── MalformedBody             the request's body is not what the tracker sends: 400
-└── OrchestratorError
+├── Refused                   the request does not prove that the tracker sent it: 401
+└── RemoteError               of Orchestrator or a tracker's API
     ├── Unavailable           it was not reached, or says that it is away: pause the destination, no limit on attempts
     │   └── RateLimited       it says when to come back: wait as told, not an attempt
     ├── Unauthorized          401 with a fresh token: pause the destination, alert; 403: back off with the link
@@ -63,11 +64,15 @@ class MalformedBody(BridgeError):
     """The body is not well formed, or not of a kind that this source sends."""
 
 
-class OrchestratorError(BridgeError):
-    """An error of Orchestrator, in its own words."""
+class Refused(BridgeError):
+    """The request does not prove itself; the message says what it lacks, never what was expected."""
+
+
+class RemoteError(BridgeError):
+    """An error of the server that was called, in its own words."""
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: int | None = None, trace_id: str | None = None
+        self, message: str, *, status: int | None = None, code: int | str | None = None, trace_id: str | None = None
     ) -> None:
         self.status = status
         self.code = code
@@ -85,7 +90,7 @@ class OrchestratorError(BridgeError):
         return f"{super().__str__()} ({told})" if told else super().__str__()
 
 
-class Unavailable(OrchestratorError):
+class Unavailable(RemoteError):
     """Not reached, or 502/503/504. If `sent`, a change may have taken effect all the same."""
 
     def __init__(self, message: str, *, sent: bool, status: int | None = None) -> None:
@@ -101,11 +106,11 @@ class RateLimited(Unavailable):
         super().__init__(message, sent=status != 429, status=status)
 
 
-class Unauthorized(OrchestratorError):
+class Unauthorized(RemoteError):
     """401 with a fresh token, no token to be had, or 403. A 403 may be one folder's, so it never stops the other tickets."""
 
 
-class Rejected(OrchestratorError):
+class Rejected(RemoteError):
     """A 4xx that no repetition will change: a missing catalog (2451), no folder (1100, 1101), a bad body."""
 
 
@@ -113,7 +118,7 @@ class NotFound(Rejected):
     """404."""
 
 
-class Unknown(OrchestratorError):
+class Unknown(RemoteError):
     """A timeout, a connection that broke after sending, a 500, half an answer: it may have taken effect.
 
     `answered` says that the server had finished with the request, so that nothing of it is still under way.

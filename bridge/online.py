@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from bridge.config import Config, JiraApi
-from bridge.errors import OrchestratorError
+from bridge.errors import RemoteError
 from bridge.model import Folder
 from bridge.orchestrator import Orchestrator
 from bridge.service import utc_now
@@ -50,7 +50,7 @@ async def _folder(orchestrator: Orchestrator, folder: Folder | None, catalogs: s
     what = f"folder {folder.value}" if folder else "no folder named"
     try:
         present = await orchestrator.get_task_catalogs(folder)
-    except OrchestratorError as error:
+    except RemoteError as error:
         return Probe(what, ok=False, detail=str(error))
     missing = sorted(catalogs - set(present))
     if missing:
@@ -65,7 +65,7 @@ async def _folder(orchestrator: Orchestrator, folder: Folder | None, catalogs: s
 async def _tried(what: str, call: Awaitable[object], detail: str) -> Probe:
     try:
         await call
-    except OrchestratorError as error:
+    except RemoteError as error:
         return Probe(what, ok=False, detail=str(error))
     return Probe(what, ok=True, detail=detail)
 

@@ -6,7 +6,7 @@ This is the failure policy in one place: the class of an error decides (see `bri
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bridge.errors import OrchestratorError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, Step, Task, TaskState
 from bridge.plan import plan
 
@@ -22,7 +22,7 @@ class Outcome:
     started_at: datetime
     finished_at: datetime
     task: Task | None = None
-    error: OrchestratorError | None = None
+    error: RemoteError | None = None
 
     @property
     def label(self) -> str:
@@ -78,7 +78,7 @@ def _found_nothing(link: Link, outcome: Outcome) -> Link:
     return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
 
 
-def _failed(link: Link, outcome: Outcome, error: OrchestratorError, at_version: str, waits: Waits) -> Link:
+def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, waits: Waits) -> Link:
     link = replace(_intent(link, outcome, error, waits), last_error=str(error).replace("\x00", ""))
     match error:
         case RateLimited():  # the destination waits, not the link
@@ -91,7 +91,7 @@ def _failed(link: Link, outcome: Outcome, error: OrchestratorError, at_version: 
             return replace(link, attempts=link.attempts + 1, due_at=outcome.finished_at + waits.backoff)
 
 
-def _intent(link: Link, outcome: Outcome, error: OrchestratorError, waits: Waits) -> Link:
+def _intent(link: Link, outcome: Outcome, error: RemoteError, waits: Waits) -> Link:
     """After a failed change: the intent is taken back if nothing can have happened, else it stands until somebody has looked."""
     if outcome.step is Step.FIND:
         return link

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bridge.errors import OrchestratorError, RateLimited, Unauthorized, Unavailable
+from bridge.errors import RemoteError, RateLimited, Unauthorized, Unavailable
 from bridge.model import Step, Task, TaskId, TaskState
 from bridge.outcome import Outcome
 from bridge.store import Store
@@ -38,7 +38,7 @@ def gate(store: Store, clock: World) -> Gate:
     return Gate("orchestrator", store.pauses, Random(1), clock)  # noqa: S311 - jitter
 
 
-def outcome(clock: World, error: OrchestratorError | None = None, *, began: datetime | None = None) -> Outcome:
+def outcome(clock: World, error: RemoteError | None = None, *, began: datetime | None = None) -> Outcome:
     return Outcome(Step.CREATE, began or clock.now, clock.now, None if error else DONE, error)
 
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.config import Orchestrator as OrchestratorConfig
-from bridge.errors import NotFound, OrchestratorError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.errors import NotFound, RemoteError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
 from bridge.model import Completion, Folder, TaskId, TaskRequest, TaskState
 from bridge.orchestrator import Orchestrator, folder_header
 from bridge.orchestrator.auth import token_url
@@ -136,7 +136,7 @@ async def test_where_the_filter_is_refused_the_tags_tasks_are_compared(
     ],
 )
 async def test_a_refusal_has_the_servers_words(
-    orchestrator: Orchestrator, request_: TaskRequest, code: int | None, kind: type[OrchestratorError]
+    orchestrator: Orchestrator, request_: TaskRequest, code: int | None, kind: type[RemoteError]
 ) -> None:
     with pytest.raises(kind) as caught:
         await orchestrator.create_task(request_, "k")
@@ -165,10 +165,10 @@ async def test_a_refusal_has_the_servers_words(
     ids=lambda value: f"{value.kind}-{value.when}-{value.status}" if isinstance(value, Rule) else value.__name__,
 )
 async def test_every_failure_has_its_class(
-    orchestrator: Orchestrator, world: World, rule: Rule, kind: type[OrchestratorError]
+    orchestrator: Orchestrator, world: World, rule: Rule, kind: type[RemoteError]
 ) -> None:
     world.faults.replace([rule])
-    with pytest.raises(OrchestratorError) as caught:
+    with pytest.raises(RemoteError) as caught:
         await orchestrator.create_task(a_request(), "k")
     assert type(caught.value) is kind
     if isinstance(caught.value, RateLimited):
@@ -236,9 +236,9 @@ async def answering(answer: Callable[[Request], Response]) -> AsyncIterator[str]
         (Response("slow", 429, headers={"Retry-After": "soon"}), RateLimited),
     ],
 )
-async def test_answers_that_are_not_orchestrators(answer: Response, kind: type[OrchestratorError]) -> None:
+async def test_answers_that_are_not_orchestrators(answer: Response, kind: type[RemoteError]) -> None:
     async with answering(lambda _: answer) as url, client(url) as orchestrator:
-        with pytest.raises(OrchestratorError) as caught:
+        with pytest.raises(RemoteError) as caught:
             await orchestrator.create_task(a_request(), "k")
         assert type(caught.value) is kind
 

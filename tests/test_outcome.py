@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.errors import NotFound, OrchestratorError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.errors import NotFound, RemoteError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, LinkState, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import SETTLE, Outcome, Waits, settle
 from bridge.plan import plan
@@ -28,7 +28,7 @@ CLOSING = a_link(
 
 
 def after(
-    link: Link, step: Step, *, task: Task | None = None, error: OrchestratorError | None = None, at: str = ""
+    link: Link, step: Step, *, task: Task | None = None, error: RemoteError | None = None, at: str = ""
 ) -> Link:
     return settle(link, Outcome(step, NOW, LATER, task, error), at or link.version, WAITS)
 
@@ -65,7 +65,7 @@ def test_a_ticket_that_reopened_while_its_task_was_completed_gets_a_new_generati
         NotFound("no", status=404),
     ],
 )
-def test_a_clear_failure_takes_the_intent_back(error: OrchestratorError) -> None:
+def test_a_clear_failure_takes_the_intent_back(error: RemoteError) -> None:
     link = after(SENT, Step.CREATE, error=error)
     assert (link.task_state, link.create_sent_at, link.create_safe_at) == (TaskState.ABSENT, None, None)
 
@@ -79,7 +79,7 @@ def test_a_clear_failure_takes_the_intent_back(error: OrchestratorError) -> None
         (RateLimited("gateway", retry_after=timedelta(seconds=9), status=503), LATER + TIMEOUT),
     ],
 )
-def test_an_unclear_failure_leads_to_a_find(error: OrchestratorError, safe_at: object) -> None:
+def test_an_unclear_failure_leads_to_a_find(error: RemoteError, safe_at: object) -> None:
     link = after(SENT, Step.CREATE, error=error)
     assert (plan(link), link.create_safe_at) == (Step.FIND, safe_at)
 

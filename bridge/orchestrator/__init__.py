@@ -1,4 +1,4 @@
-"""The client of Orchestrator's task API. httpx is known here and nowhere else in the service."""
+"""The client of Orchestrator's task API."""
 
 from bridge.orchestrator.client import Orchestrator, Page, folder_header
 

@@ -4,7 +4,6 @@ Sources: Orchestrator's API guide ("Generic Tasks requests", "Tasks requests") a
 with an integer `status`; `/odata/*` PascalCase with names for it.
 """
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -12,17 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
 
-import aiohttp
 import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
 
-from bridge.config import ClientCredentials, Token
 from bridge.config import Orchestrator as OrchestratorConfig
 from bridge.errors import NotFound, Rejected, Unknown
 from bridge.model import Completion, Folder, Task, TaskId, TaskRequest, TaskState
-from bridge.orchestrator.answers import broken, check, json_object
-from bridge.orchestrator.auth import BearerAuth, ClientCredentialsIssuer, FixedToken, Issuer, PasswordIssuer
+from bridge.orchestrator.answers import check, json_object
+from bridge.orchestrator.auth import issuer
+from bridge.remote import BearerAuth, Server
 
 PAGE = 1000
 """The most that `$top` takes."""
@@ -44,7 +41,7 @@ class Page:
 
 
 class Orchestrator:
-    """One Orchestrator. Use it as a context manager; every method raises the classes under `OrchestratorError`."""
+    """One Orchestrator. Use it as a context manager; every method raises the classes under `RemoteError`."""
 
     def __init__(
         self,
@@ -53,22 +50,15 @@ class Orchestrator:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._clock = clock
-        self._timeout = config.timeout
-        self._url = config.url
-        self._client = httpx.AsyncClient(
-            base_url=f"{config.url}/",
-            transport=transport or AiohttpTransport(limits=httpx.Limits(max_connections=config.max_concurrency + 1)),
-            timeout=config.timeout.total_seconds(),
-            headers={"Accept": "application/json", "User-Agent": "task-bridge"},
-        )
-        self._client.auth = BearerAuth(_issuer(config, self._client, clock), clock)
+        self._server = Server("Orchestrator", config.url, config.timeout, config.max_concurrency + 1, transport)
+        self._server.client.auth = BearerAuth(issuer(config, self._server.client, clock), clock)
         self._finds_by_key = True
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._server.aclose()
 
     # -- GenericTasks --------------------------------------------------------------------------------------------------------------
 
@@ -197,20 +187,13 @@ class Orchestrator:
     async def _send(
         self, method: str, path: str, *, json: Mapping[str, Any] | None = None, folder: Folder | None = None
     ) -> httpx.Response:
-        """One request within the configured timeout, from signing in to the last byte; its answer if that is a 2xx."""
+        """One request; its answer if that is a 2xx."""
         headers = folder_header(folder)
         content = None
         if json is not None:
             headers["Content-Type"] = "application/json"
             content = orjson.dumps(json)
-        try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                response = await self._client.request(method, path, content=content, headers=headers)
-        except TimeoutError as error:
-            late = TimeoutError(f"no answer within {self._timeout.total_seconds():g} s")
-            raise broken(late, changes=method != "GET") from error
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise broken(error, changes=method != "GET") from error
+        response = await self._server.send(method, path, content=content, headers=headers)
         check(response, self._clock())
         return response
 
@@ -246,13 +229,3 @@ def _task(body: Mapping[str, Any], expected: TaskId | None = None) -> Task:
 def _literal(text: str) -> str:
     """An OData string; a quote in it is doubled."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _issuer(config: OrchestratorConfig, client: httpx.AsyncClient, clock: Callable[[], datetime]) -> Issuer:
-    match config.auth:
-        case Token() as auth:
-            return FixedToken(auth)
-        case ClientCredentials() as auth:
-            return ClientCredentialsIssuer(auth, config.url, client, clock)
-        case auth:
-            return PasswordIssuer(auth, config.url, client, clock)

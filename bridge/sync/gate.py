@@ -7,7 +7,7 @@ from random import Random
 
 import structlog
 
-from bridge.errors import OrchestratorError, RateLimited, Unauthorized, Unavailable
+from bridge.errors import RateLimited, RemoteError, Unauthorized, Unavailable
 from bridge.outcome import Outcome
 from bridge.store import Pause, Pauses
 
@@ -57,7 +57,7 @@ class Gate:
                 self._pause = None
                 _log.info("Orchestrator answers again", destination=self.destination)
 
-    def _longer(self, error: OrchestratorError, known: Pause | None) -> Pause:
+    def _longer(self, error: RemoteError, known: Pause | None) -> Pause:
         failures = known.failures + 1 if known else 1
         kind = Unauthorized if isinstance(error, Unauthorized) else Unavailable
         longest = min(_FIRST[kind] * 2 ** min(failures - 1, 20), _LONGEST[kind])

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge.errors import NotFound, OrchestratorError, Rejected, StoreUnavailable, Unavailable, Unknown
+from bridge.errors import NotFound, Rejected, RemoteError, StoreUnavailable, Unavailable, Unknown
 from bridge.model import Completion, Folder, Link, LinkId, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
 from bridge.store import Claimed, Result, Store, Terms
@@ -136,11 +136,11 @@ class Worker:
     async def _take(self, claimed: Claimed) -> Outcome:
         started_at = self._clock()
         task: Task | None = None
-        error: OrchestratorError | None = None
+        error: RemoteError | None = None
         try:
             self._refuse_if_late(claimed.link, started_at)
             task = await self._call(claimed)
-        except OrchestratorError as failure:
+        except RemoteError as failure:
             error = failure
         except Exception as mistake:  # noqa: BLE001 - we cannot tell what it left behind: find out before doing it again
             _log.exception("a step met a mistake of ours", link=claimed.link.id, step=claimed.step)

@@ -12,14 +12,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bridge.config import Source
-from bridge.errors import MalformedBody, StoreUnavailable, Unstorable
+from bridge.errors import MalformedBody, Refused, StoreUnavailable, Unstorable
 from bridge.model import NewDelivery
 from bridge.service import Clock
 from bridge.store import Store
 from bridge.trackers import Tracker
 from bridge.web.metrics import Metrics
 from bridge.web.problems import problem
-from bridge.web.verify import Refused, verify_body, verify_token
+from bridge.web.verify import verify_body, verify_token
 
 RETRY_AFTER_S = 5
 

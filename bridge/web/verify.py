@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
+from bridge.errors import Refused
+
 SIGNATURE = "x-hub-signature"
 _METHOD = "sha256"
-
-
-class Refused(Exception):
-    """The request does not prove itself; the message says what it lacks, never what was expected."""
 
 
 def verify_token(how: str, secrets: Sequence[SecretStr], headers: Mapping[str, str], query: Mapping[str, str]) -> None:
