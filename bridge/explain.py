@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from bridge.config import Config
-from bridge.errors import MalformedBody, TemplateError
+from bridge.errors import MalformedBody, Refused, TemplateError
 from bridge.fold import Snapshot
 from bridge.model import Link, Observation, Step, TaskId, TaskState
 from bridge.plan import plan
 from bridge.routes import Route, View
 from bridge.sync.follow import Follower, Known
-from bridge.trackers import Ignored
+from bridge.trackers import Ignored, Recognised
 
 Explanation = dict[str, Any]
 
@@ -21,13 +21,28 @@ def explain(config: Config, follower: Follower, body: bytes, now: datetime) -> E
     """What the payload means, which route takes it and why the others do not, and the requests that it would lead to.
 
     Keys: `event`, `outcome` (applied, ignored, parked or refused), `reason`, and where a ticket is in it `ticket`, `routes`, `steps`.
+    A payload of several records has the outcome `several`, and such an explanation for each under `records`.
     """
     try:
-        found = follower.tracker.recognise({}, body, now)[0]
+        found = follower.tracker.recognise({}, body, now)
     except MalformedBody as error:
         return {"event": None, "outcome": "refused", "reason": f"{error}; the webhook would be answered with 400"}
+    except Refused as error:
+        return {"event": None, "outcome": "refused", "reason": f"{error}; the webhook would be answered with 401"}
+    explained = [_of_delivery(config, follower, delivery, now) for delivery in found]
+    if not explained:
+        return {"event": None, "outcome": "ignored", "reason": "it carries no record at all; it would be acknowledged"}
+    if len(explained) == 1:
+        return explained[0]
+    reason = f"{len(explained)} records; each becomes a delivery of its own"
+    return {"event": found[0].event, "outcome": "several", "reason": reason, "records": explained}
+
+
+def _of_delivery(config: Config, follower: Follower, found: Recognised, now: datetime) -> Explanation:
     try:
         said = follower.tracker.read(found.body, now)
+    except TemplateError as error:
+        return {"event": found.event, "outcome": "parked", "reason": str(error)}
     except Exception as error:  # noqa: BLE001 - what the intake would park the delivery with
         return {"event": found.event, "outcome": "parked", "reason": f"cannot be read: {type(error).__name__}: {error}"}
     if isinstance(said, Ignored):

@@ -21,8 +21,8 @@ KEY = "@key"
 URL = "@url"
 EVENT = "@event"
 DELETED = "@deleted"
-OWN_FACTS = frozenset({KEY, URL, EVENT, DELETED})
-"""Names in `Facts` that are the bridge's; no tracker's field begins with `@`."""
+OWN = "@"
+"""How names in `Facts` begin that are the bridge's; no tracker's field does."""
 
 
 class TicketState(StrEnum):

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 
-import httpx
-
-from bridge.config import Config, JiraApi
+from bridge.apis import JiraClient, SalesforceTickets, ticket_apis
+from bridge.config import Config, SalesforceSource, Source
 from bridge.errors import RemoteError
 from bridge.model import Folder
 from bridge.orchestrator import Orchestrator
@@ -28,9 +27,14 @@ async def probe(config: Config) -> AsyncIterator[Probe]:
         yield await _tried("Orchestrator's token, and its filter by ParentOperationId", filtered, "accepted")
         for folder, catalogs in _folders(config).items():
             yield await _folder(orchestrator, folder, catalogs)
-    for name, source in config.sources.items():
-        if source.api is not None:
-            yield await _jira(name, source.api, config.orchestrator.timeout.total_seconds())
+    async with ticket_apis(config, utc_now) as apis:
+        for name, api in apis.items():
+            match api:
+                case JiraClient():
+                    yield await _tried(f"Jira's API of source {name}", api.myself(), "signed in as {}")
+                case SalesforceTickets():
+                    async for result in _salesforce(name, config.sources[name], api):
+                        yield result
 
 
 def _folders(config: Config) -> dict[Folder | None, set[str]]:
@@ -63,24 +67,60 @@ async def _folder(orchestrator: Orchestrator, folder: Folder | None, catalogs: s
 
 
 async def _tried(what: str, call: Awaitable[object], detail: str) -> Probe:
+    """`detail` may show what the call came to: `{}`."""
     try:
-        await call
+        return Probe(what, ok=True, detail=detail.format(await call))
     except RemoteError as error:
         return Probe(what, ok=False, detail=str(error))
-    return Probe(what, ok=True, detail=detail)
 
 
-async def _jira(name: str, api: JiraApi, timeout: float) -> Probe:
-    """`GET /rest/api/2/myself`: on Cloud by e-mail and API token, on Data Center by a personal access token."""
-    what = f"Jira's API of source {name}"
-    token = api.token.get_secret_value()
-    auth = httpx.BasicAuth(api.email, token) if api.email else None
-    headers = {} if api.email else {"Authorization": f"Bearer {token}"}
+async def _salesforce(name: str, source: Source, tickets: SalesforceTickets) -> AsyncIterator[Probe]:
+    """The sign-in and what is left of the day's requests, the object with its fields, and which statuses are closed."""
+    assert isinstance(source, SalesforceSource)  # noqa: S101 - the API is of its kind
+    client = tickets.client
+    usage = await _tried(
+        f"Salesforce's API of source {name}", client.limits(), "signed in; {0.used} of {0.allowed} requests used"
+    )
+    yield usage
+    if usage.ok:
+        yield await _fields(name, source, tickets)
+    if usage.ok and source.object == "Case":
+        yield await _statuses(name, source, tickets)
+
+
+async def _fields(name: str, source: SalesforceSource, tickets: SalesforceTickets) -> Probe:
+    what = f"{source.object} of source {name}"
     try:
-        async with httpx.AsyncClient(timeout=timeout, auth=auth, headers=headers) as client:
-            answer = await client.get(f"{api.url}/rest/api/2/myself")
-            answer.raise_for_status()
-            person = answer.json().get("displayName", "somebody")
-    except (httpx.HTTPError, ValueError) as error:
+        there = await tickets.fields()
+    except RemoteError as error:
+        return Probe(what, ok=False, detail=f"{error}; is `object` its API name, and may the user see it?")
+    known = {field.casefold() for field in there}
+    missing = [field for field in tickets.wanted_by_name if field.casefold() not in known]
+    if missing:
+        return Probe(
+            what,
+            ok=False,
+            detail=f"has no field {', '.join(missing)} that the user may see; correct `fields` or the route",
+        )
+    closed = (
+        "IsClosed tells what is closed"
+        if "isclosed" in known
+        else "it has no IsClosed: `closed` must list the statuses"
+    )
+    return Probe(what, ok="isclosed" in known or source.closed is not None, detail=f"there; {closed}")
+
+
+async def _statuses(name: str, source: SalesforceSource, tickets: SalesforceTickets) -> Probe:
+    what = f"closed statuses of source {name}"
+    try:
+        statuses = await tickets.client.case_statuses()
+    except RemoteError as error:
         return Probe(what, ok=False, detail=str(error))
-    return Probe(what, ok=True, detail=f"signed in as {person}")
+    closed = ", ".join(status for status, is_closed in statuses.items() if is_closed)
+    known = {status.casefold() for status in statuses}
+    unknown = [status for status in source.closed or () if status.casefold() not in known]
+    if unknown:
+        return Probe(
+            what, ok=False, detail=f"`closed` names {', '.join(unknown)}, which Case has not; closed are: {closed}"
+        )
+    return Probe(what, ok=True, detail=closed)

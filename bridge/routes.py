@@ -11,7 +11,7 @@ from bridge import templates
 from bridge.config import Config
 from bridge.config import Route as RouteConfig
 from bridge.errors import Problem, TemplateError
-from bridge.model import EVENT, OWN_FACTS, Completion, Facts, Folder, Policy, TaskRequest, Ticket
+from bridge.model import EVENT, OWN, Completion, Facts, Folder, Policy, TaskRequest, Ticket
 from bridge.templates import Render, Scope, as_text
 
 PRIORITIES = ("Low", "Medium", "High", "Critical")
@@ -39,7 +39,7 @@ class View:
         """The names that a template may use."""
         return {
             "ticket": {name: getattr(self.ticket, name) for name in _TICKET_NAMES},
-            "fields": {name: value for name, value in self.facts.items() if name not in OWN_FACTS},
+            "fields": {name: value for name, value in self.facts.items() if not name.startswith(OWN)},
             "source": self.source,
             "event": self.facts.get(EVENT, ""),
         }
@@ -57,6 +57,7 @@ class Route:
         self.name = config.name
         self.source = config.source
         self.policy: Policy = config.policy
+        self.refresh = config.refresh
         self._external_tag = external_tag
         self._type = task.type
         self.when = config.when
@@ -162,8 +163,18 @@ def _problems(route: str, written: Mapping[str, Any]) -> Iterator[Problem]:
     yield from templates.problems(route, texts, _NAMES, conditions=(f"{route}.when",))
 
 
+def fields_in_use(config: Config, source: str) -> set[str]:
+    """The tracker's raw fields that conditions and templates of a source's routes speak of by name."""
+    found: set[tuple[str, str]] = set()
+    for route in config.routes:
+        if route.source == source:
+            found |= templates.attributes(route.when) if route.when else set()
+            found |= templates.attributes_in(route.model_dump(include={"task": True, "completion": True}))
+    return {attribute for name, attribute in found if name == "fields"}
+
+
 def _external_tag(config: Config, route: RouteConfig) -> str:
-    return config.sources[route.source].external_tag
+    return config.sources[route.source].external_tag or route.source
 
 
 def _priority(key: str, priority: str | Mapping[str, str]) -> Render:

@@ -10,6 +10,7 @@ from random import Random
 
 import structlog
 
+from bridge.apis import ticket_apis
 from bridge.config import Config
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.fold import Snapshot
@@ -19,7 +20,7 @@ from bridge.routes import compile_routes
 from bridge.store import Database, Revisions, Store, upgrade
 from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
-from bridge.sync.intake import Intake
+from bridge.sync.lanes import Lanes
 from bridge.sync.retention import retain
 from bridge.sync.scheduler import Scheduler
 from bridge.sync.worker import Limits, Worker
@@ -53,7 +54,7 @@ def followers(config: Config) -> dict[str, Follower]:
 
 
 def open_store(
-    config: Config, on_delivery: Callable[[], None] = lambda: None, on_due: Callable[[], None] = lambda: None
+    config: Config, on_delivery: Callable[[str], None] = lambda _source: None, on_due: Callable[[], None] = lambda: None
 ) -> Store:
     """The store of a configuration. Close its database after use."""
     return Store(Database(config.database.url), on_delivery, on_due)
@@ -85,27 +86,28 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
     """The sync core at work on a database whose schema is current. On leaving, what is under way ends, within a bound."""
     random = random or Random()  # noqa: S311 - jitter, not a secret
     following = followers(config)
-    loops: dict[str, Callable[[], None]] = {}
-    store = open_store(config, on_delivery=lambda: loops["intake"](), on_due=lambda: loops["worker"]())
-    async with Orchestrator(config.orchestrator, clock) as orchestrator:
+    store = open_store(config, on_delivery=lambda source: lanes.wake(source), on_due=lambda: worker.wake())
+    async with Orchestrator(config.orchestrator, clock) as orchestrator, ticket_apis(config, clock) as apis:
         limits = Limits(config.orchestrator.timeout, config.orchestrator.max_concurrency, partial(_reopen, following))
         gate = Gate(DESTINATION, store.pauses, random, clock)
-        intake = Intake(store, following, clock, on_due=lambda: loops["worker"]())
-        scheduler = Scheduler(
-            tick=lambda: (intake.wake(), worker.wake())[0], retain=partial(retain, store, config.retention, clock)
-        )
+        lanes = Lanes(store, following, apis, clock, on_due=lambda: worker.wake())
+
+        def tick() -> None:
+            lanes.wake()
+            worker.wake()
+
+        scheduler = Scheduler(tick, retain=partial(retain, store, config.retention, clock))
         worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
-        loops |= {"intake": intake.wake, "worker": worker.wake}
         await _take_over(store)
-        tasks = [asyncio.create_task(intake.run()), asyncio.create_task(worker.run())]
-        intake.wake()
+        tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
+        lanes.wake()
         worker.wake()
         scheduler.start()
         try:
             yield Service(config, store, trackers(config), partial(refresh, following), scheduler, clock)
         finally:
             scheduler.stop()
-            intake.stop()
+            lanes.stop()
             worker.stop()
             await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())
             for task in tasks:

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import yaml
 
+from bridge import routes, trackers
 from bridge.config import Config, load
-from bridge.routes import problems
 from bridge.service import Clock, Service, migrate, running, utc_now
 from bridge.serving import serving
 from bridge.web import create_app
@@ -48,7 +48,7 @@ def written(folder: Path, url: str = NOWHERE, /, **changes: Any) -> Path:
 
 
 def configured(folder: Path, url: str = NOWHERE, /, **changes: Any) -> Config:
-    return load(written(folder, url, **changes), {}, [problems])
+    return load(written(folder, url, **changes), {}, [routes.problems, trackers.problems])
 
 
 def signature(body: bytes, secret: str = SECRET) -> dict[str, str]:

@@ -305,7 +305,7 @@ async def test_11_a_person_completes_the_task_first(bridge: Bridge, world: World
     await sent(bridge, jira_event(1, at=5, summary="edited"))
     await settled(bridge)
     await sent(bridge, CLOSED)
-    (link,) = await settled(bridge, state="settled")
+    (link,) = await settled(bridge)
     assert (link["task_state"], link["last_error"]) == ("completed", None)
     await tasks_are(world, 1)
     assert world.journal.calls["CompleteTask"] == 1

@@ -40,12 +40,12 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 
 def configuration(path: Path) -> "Config":
     """The valid configuration; otherwise every problem of it, and exit code 2."""
-    from bridge import routes
+    from bridge import routes, trackers
     from bridge.config import load
     from bridge.errors import ConfigurationError
 
     try:
-        return load(path, os.environ, checks=[routes.problems])
+        return load(path, os.environ, checks=[routes.problems, trackers.problems])
     except ConfigurationError as error:
         count = len(error.problems)
         fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in {path}; nothing was started", USAGE)

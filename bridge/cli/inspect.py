@@ -12,6 +12,9 @@ from bridge.cli.context import CONFIG, FAILED, AsJson, ConfigPath, configuration
 if TYPE_CHECKING:
     from bridge.config import Config
 
+_TOKEN_IN = {"query": "?token=…", "path": "/…"}
+"""Where a webhook's address carries the source's secret."""
+
 
 def check(
     config: ConfigPath = CONFIG,
@@ -25,8 +28,8 @@ def check(
     typer.echo(
         f"{config}: valid; {sources} source{_s(sources)}, {routes} route{_s(routes)}, database {loaded.database.display}"
     )
-    for name in loaded.sources:
-        typer.echo(f"  webhooks of {name}: POST /hooks/{name}")
+    for name, source in loaded.sources.items():
+        typer.echo(f"  webhooks of {name}: POST /hooks/{name}{_TOKEN_IN.get(source.verify, '')}")
     if online:
         run_async(lambda: _check_online(loaded))
 
@@ -82,6 +85,8 @@ def _in_words(found: dict[str, Any]) -> str:
         lines += ["", "routes"] + [
             f"  {'takes it ' if r['selects'] else 'does not '} {r['name']}: {r['why']}" for r in routes
         ]
+    for number, record in enumerate(found.get("records", []), 1):
+        lines += ["", f"{number} of {len(found['records'])}", *(f"  {line}" for line in _in_words(record).splitlines())]
     for step in found.get("steps", []):
         lines += ["", f"{step['when']}:", f"  {step['method']} {step['url']}"]
         lines += [f"  {name}: {value}" for name, value in step.get("headers", {}).items()]

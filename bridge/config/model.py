@@ -4,14 +4,12 @@ A model's own validators look after what its section says; `rules` after what ho
 """
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Discriminator,
     Field,
     SecretStr,
@@ -23,24 +21,24 @@ from pydantic import (
 
 from bridge.config.database import Database
 from bridge.config.rules import is_loopback, misfits
+from bridge.config.sources import Source
 from bridge.config.types import (
     Duration,
     Positive,
     Secret,
     Section,
-    SwitchableDuration,
     Text,
     Url,
     Whole,
     is_template,
     misfit,
+    of_kind,
     one_of,
 )
 from bridge.model import Folder, Policy
 
 PRIORITIES = ("Low", "Medium", "High", "Critical")
 CATALOG_LENGTH = 50
-CLOSED_RULES = ("category", "resolution")
 
 
 class Server(Section):
@@ -125,28 +123,10 @@ class Password(Section):
     password: Secret = Field(description="The user's password.")
 
 
-def _of_kind(*kinds: str) -> BeforeValidator:
-    """Says early and once when a section's `type` is missing or unknown; its other keys mean nothing then."""
-
-    def check(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        kind = value.get("type")
-        if kind is None:
-            raise misfit([(("type",), f"is missing: add `type: …`, one of: {', '.join(kinds)}")])
-        if kind == "salesforce" and kind not in kinds:
-            raise misfit([(("type",), f"is not supported yet: this version supports: {', '.join(kinds)}")])
-        if kind not in kinds:
-            raise misfit([(("type",), one_of(kind, kinds))])
-        return value
-
-    return BeforeValidator(check)
-
-
 Auth = Annotated[
     ClientCredentials | Token | Password,
     Field(discriminator="type"),
-    _of_kind("client_credentials", "token", "password"),
+    of_kind("client_credentials", "token", "password"),
 ]
 
 
@@ -157,69 +137,6 @@ class Orchestrator(FolderChoice):
     auth: Auth = Field(description="How the bridge signs in.")
     timeout: Duration = Field(default=timedelta(seconds=30), description="How long to wait for an answer.")
     max_concurrency: Whole = Field(default=16, ge=1, le=256, description="Most requests under way at once.")
-
-
-class JiraApi(Section):
-    """Jira's REST API: what finds the changes whose webhooks were lost."""
-
-    url: Url = Field(description="Jira's address, such as `https://acme.atlassian.net`.")
-    email: Text | None = Field(
-        default=None, description="The account of the API token in Jira Cloud. Data Center: leave it out."
-    )
-    token: Secret = Field(description="The API token (Cloud) or personal access token (Data Center).")
-
-
-def _closed_rule(value: Any) -> Any:
-    if value in CLOSED_RULES:
-        return value
-    raise ValueError(f"{one_of(value, CLOSED_RULES)}; or give a list of status names: [Done, Rejected]")
-
-
-Closed = Annotated[
-    Annotated[Literal["category", "resolution"], BeforeValidator(_closed_rule), Tag("rule")]
-    | Annotated[list[Text], Field(min_length=1), Tag("names")],
-    Discriminator(lambda value: "names" if isinstance(value, list) else "rule"),
-]
-
-
-class JiraSource(Section):
-    """One Jira, Cloud or Data Center."""
-
-    type: Literal["jira"] = Field(description="The kind of tracker.")
-    secrets: list[Secret] = Field(
-        default=[],
-        description="The webhook's secret. Any of several may sign, so that one can be rotated without downtime.",
-    )
-    verify: Literal["hmac", "bearer", "query", "none"] = Field(
-        default="hmac",
-        description="How a webhook proves itself: `hmac` (X-Hub-Signature), `bearer` (Authorization), `query` (?token=)"
-        ", or `none`, which needs no secrets and a loopback `server.host`.",
-    )
-    external_tag: Text = Field(default="JIRA", description="The task's `externalTag`.")
-    api: JiraApi | None = Field(default=None, description="The REST API. Without it lost webhooks are not found.")
-    poll: SwitchableDuration = Field(
-        default_factory=lambda known: timedelta(minutes=5) if known.get("api") else None,
-        description="How often to look for lost webhooks; `off` for never. By default `5m` with `api`, else `off`.",
-    )
-    closed: Closed = Field(
-        default="category",
-        description="What makes an issue closed: its status `category` is Done, it has a `resolution`, "
-        "or its status is one of a list.",
-    )
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.verify != "none" and not self.secrets:
-            raise misfit(
-                [(("secrets",), f"is missing, and `verify: {self.verify}` needs it: add the webhook's secret")]
-            )
-        if self.poll is not None and self.api is None:
-            raise misfit([(("poll",), "needs `api`: add it (url, token), or remove `poll`")])
-        return self
-
-
-Source = Annotated[JiraSource, _of_kind("jira")]
-"""A second kind makes it `Annotated[JiraSource | Other, Field(discriminator="type"), _of_kind("jira", "other")]`."""
 
 
 def _priority(value: str) -> str:
@@ -277,6 +194,10 @@ class Route(Section):
     when: Text | None = Field(default=None, description="A Jinja2 condition on the ticket. Without it, every ticket.")
     task: TaskTemplate = Field(default=TaskTemplate(), description="The task.")
     completion: CompletionTemplate = Field(default=CompletionTemplate(), description="Its completion.")
+    refresh: bool = Field(
+        default=False,
+        description="Read the ticket through the source's `api` before deciding; while that is away, by the message.",
+    )
     on_reopen: Literal["new_task", "ignore"] = Field(
         default="new_task", description="When a ticket opens again after its task was completed."
     )
@@ -315,6 +236,16 @@ SourceName = Annotated[
 ]
 
 
+SHORTEST_RETENTION = timedelta(days=2)
+"""Salesforce repeats an outbound message for 24 h; what was seen must be known for longer."""
+
+
+def _outlives_retries(value: timedelta) -> timedelta:
+    if value >= SHORTEST_RETENTION:
+        return value
+    raise ValueError("must be at least `2d`: trackers repeat a webhook for up to a day, and a repetition must be known")
+
+
 class Config(Section):
     """The whole file."""
 
@@ -329,7 +260,10 @@ class Config(Section):
         min_length=1, description="Where the tickets come from. A source's name is its path: `POST /hooks/NAME`."
     )
     routes: list[Route] = Field(min_length=1, description="Which tickets become tasks. The first that matches wins.")
-    retention: Duration = Field(default=timedelta(days=90), description="How long handled deliveries are kept.")
+    retention: Annotated[Duration, AfterValidator(_outlives_retries)] = Field(
+        default=timedelta(days=90),
+        description="How long handled deliveries are kept, and with them what tells a duplicate. At least `2d`.",
+    )
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

@@ -30,6 +30,7 @@ def misfits(data: Mapping[str, Any]) -> Iterator[Mistake]:
     ]
     yield from _unverified(sources, _mapping(data.get("server")).get("host", "127.0.0.1"))
     yield from _unknown_sources(named, sources)
+    yield from _blind_refreshes(named, sources)
     yield from _equal_names(named)
 
 
@@ -49,6 +50,14 @@ def _unknown_sources(routes: list[tuple[int, Any]], sources: Mapping[str, Any]) 
             meant = nearest(source, sources)
             hint = f"; did you mean `{meant}`?" if meant else ""
             yield ("routes", index, "source"), f"names no source; there are: {', '.join(sources)}{hint}"
+
+
+def _blind_refreshes(routes: list[tuple[int, Any]], sources: Mapping[str, Any]) -> Iterator[Mistake]:
+    for index, route in routes:
+        source = route.get("source")
+        known = isinstance(source, str) and source in sources
+        if known and route.get("refresh") is True and not _mapping(sources[source]).get("api"):
+            yield ("routes", index, "refresh"), f"needs the tracker's API: give source {source} its `api`, or remove it"
 
 
 def _equal_names(routes: list[tuple[int, Any]]) -> Iterator[Mistake]:

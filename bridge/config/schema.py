@@ -23,6 +23,7 @@ _TITLE = "Configuration of the bridge"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NAMES: dict[Any, str] = {
     str: "text",
+    bool: "true or false",
     int: "whole number",
     SecretStr: "secret text",
     timedelta: "duration",

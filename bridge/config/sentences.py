@@ -14,6 +14,7 @@ from bridge.errors import Problem
 
 _TEXT = "must be text: put it in quotes (YAML reads a bare yes, no, on or off as true or false)"
 _NUMBER = "must be a whole number, such as 8080, and no unit"
+_FLAG = "must be true or false"
 _LIST = "must be a list: write each entry on its own line after `- `, or all as [a, b]"
 _MAPPING = "must be a mapping: write `key: value` lines, indented beneath it"
 _EMPTY = "is empty: give it a value, or remove the key"
@@ -25,6 +26,8 @@ _WRONG_KIND = {
     "int_parsing": _NUMBER,
     "int_parsing_size": _NUMBER,
     "int_from_float": _NUMBER,
+    "bool_type": _FLAG,
+    "bool_parsing": _FLAG,
     "list_type": _LIST,
     "dict_type": _MAPPING,
     "model_type": _MAPPING,

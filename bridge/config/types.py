@@ -5,7 +5,7 @@ suggestion is always one of our own words, or a name that the file itself gives 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -68,6 +68,22 @@ def one_of(word: object, options: Sequence[str]) -> str:
     """The sentence for a word that is none of `options`."""
     meant = nearest(word, options)
     return f"must be one of: {', '.join(options)}" + (f"; did you mean `{meant}`?" if meant else "")
+
+
+def of_kind(*kinds: str) -> BeforeValidator:
+    """Says early and once when a section's `type` is missing or unknown; its other keys mean nothing then."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        kind = value.get("type")
+        if kind is None:
+            raise misfit([(("type",), f"is missing: add `type: …`, one of: {', '.join(kinds)}")])
+        if kind not in kinds:
+            raise misfit([(("type",), one_of(kind, kinds))])
+        return value
+
+    return BeforeValidator(check)
 
 
 def is_template(text: str) -> bool:

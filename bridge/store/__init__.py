@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bridge.store.database import Database
-from bridge.store.inbox import DeliveryFilter, Inbox, Verdict
+from bridge.store.inbox import DeliveryFilter, Inbox, Lane, Verdict
 from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
@@ -13,6 +13,7 @@ __all__ = [
     "Database",
     "DeliveryFilter",
     "Inbox",
+    "Lane",
     "LinkFilter",
     "Links",
     "Pause",
@@ -28,15 +29,15 @@ __all__ = [
 ]
 
 
-def _ignore() -> None:
+def _ignore(*_: object) -> None:
     """Nobody in this process waits for the news."""
 
 
 class Store:
-    """One database's tables. The two callbacks are told of new deliveries and of links that became due."""
+    """One database's tables. The two callbacks are told of a source's new deliveries, and that links became due."""
 
     def __init__(
-        self, database: Database, on_delivery: Callable[[], None] = _ignore, on_due: Callable[[], None] = _ignore
+        self, database: Database, on_delivery: Callable[[str], None] = _ignore, on_due: Callable[[], None] = _ignore
     ) -> None:
         self.database = database
         self.inbox = Inbox(database, on_delivery)

@@ -36,6 +36,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """The deliveries of one source; without a `source`, those of every source `but` these."""
+
+    source: str | None
+    but: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFilter:
     """Which deliveries to list; None does not restrict."""
 
@@ -48,9 +56,9 @@ class DeliveryFilter:
 
 
 class Inbox:
-    """The deliveries. `on_append` is called after each commit that brought new ones."""
+    """The deliveries. `on_append` is called with every source of which a commit brought new ones."""
 
-    def __init__(self, database: Database, on_append: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, on_append: Callable[[str], None] = lambda _source: None) -> None:
         self._database = database
         self._on_append = on_append
         self._commits = GroupCommit(self._append_all, _weight, batch=_BATCH_BYTES, waiting=_WAITING_BYTES)
@@ -76,14 +84,16 @@ class Inbox:
         async with self._database.writing() as connection:
             stored = (await connection.execute(statement, rows)).all() if rows else []
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
-        if ids:
-            self._on_append()
+        for source in {source for source, _ in ids}:
+            self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
 
-    async def pending(self, limit: int) -> list[Delivery]:
-        """The oldest deliveries that the intake has not seen, so many and so large that they can be held at once."""
-        query = _pending(deliveries.c.id, func.length(deliveries.c.body)).order_by(deliveries.c.id).limit(limit)
+    async def pending(self, lane: Lane, limit: int) -> list[Delivery]:
+        """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
+        mine = deliveries.c.source.not_in(lane.but) if lane.source is None else deliveries.c.source == lane.source
+        sizes_of = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(mine)
+        query = sizes_of.order_by(deliveries.c.id).limit(limit)
         async with self._database.reading() as connection:
             found = [(row[0], row[1]) for row in await connection.execute(query)]
             sizes = accumulate(size for _, size in found)
@@ -143,11 +153,15 @@ class Inbox:
         """Hand deliveries to the intake once more; how many there were. Replaying changes nothing that is right already."""
         async with self._database.writing() as connection:
             statement = (
-                update(deliveries).where(deliveries.c.id.in_(ids)).values(state=DeliveryState.PENDING, reason=None)
+                update(deliveries)
+                .where(deliveries.c.id.in_(ids))
+                .values(state=DeliveryState.PENDING, reason=None)
+                .returning(deliveries.c.source)
             )
-            count = (await connection.execute(statement)).rowcount
-        self._on_append()
-        return count
+            sources = (await connection.execute(statement)).scalars().all()
+        for source in set(sources):
+            self._on_append(source)
+        return len(sources)
 
     async def prune(self, before: datetime, limit: int = 1000) -> int:
         """Remove up to `limit` handled deliveries from before a time. What waits for a person stays."""

@@ -86,6 +86,7 @@ deliveries = Table(
     Index("deliveries_ticket", "source", "ticket_id", "id"),
     Index(
         "deliveries_pending",
+        "source",
         "id",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),

@@ -11,8 +11,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bridge.errors import TemplateError
 from bridge.fold import Snapshot, fold
-from bridge.model import Completion, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
+from bridge.model import Completion, Facts, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
 from bridge.routes import Route, Routes, View
@@ -49,6 +50,22 @@ class Follower:
         rendered = self._render(self._describe(link, snapshot), snapshot)
         changed = (rendered.request, rendered.completion) != (link.request, link.completion)
         return Known(snapshot, _wake(rendered, now, news=changed or rendered.version > link.version))
+
+    def wants_look(self, said: Observation) -> bool:
+        """Whether the ticket should be read from its tracker before it is decided on.
+
+        Where the message does not tell whether the ticket is closed; and where the route that would take it asks for it, or, with
+        what the message tells, might.
+        """
+        if said.state is None:
+            return True
+        if said.state is TicketState.DELETED or not any(route.refresh for route in self.routes.of(self.source)):
+            return False
+        try:
+            route = self.routes.select(self._view(said.ticket_id, said.facts))
+        except TemplateError:
+            return True
+        return route is None or route.refresh
 
     def refresh(self, link: Link, snapshot: Snapshot) -> Link:
         """The link with what it may need to send rendered anew. Raises `TemplateError`."""
@@ -119,7 +136,7 @@ class Follower:
         link = replace(link, route=route.name, policy=route.policy)
         return replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
 
-    def _view(self, ticket_id: str, facts: dict[str, object]) -> View:
+    def _view(self, ticket_id: str, facts: Facts) -> View:
         return View(self.tracker.ticket(ticket_id, facts), facts, self.source)
 
 

@@ -1,4 +1,7 @@
-"""The intake: deliveries become observations, observations are folded into links. One transaction a batch."""
+"""The intake: deliveries become observations, observations are folded into links. One transaction a batch.
+
+Each source has an intake of its own, so that a tracker that answers slowly delays no other's tickets.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +11,17 @@ import structlog
 
 from bridge.errors import BridgeError, StoreUnavailable, TemplateError
 from bridge.model import Delivery, DeliveryState, Link, Observation
-from bridge.store import Store, Verdict
+from bridge.store import Lane, Store, Verdict
 from bridge.store.links import TicketRef
 from bridge.sync.follow import Follower, Known
+from bridge.sync.look import Look
 from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
 BATCH = 100
+
+Said = Observation | Ignored | BridgeError
+"""What a delivery says, or why it cannot be read."""
 
 _log = structlog.get_logger()
 
@@ -28,23 +35,31 @@ class Judgement:
 
 
 class Intake:
-    """Takes deliveries from the inbox. `on_due` is called when a link of a batch became due."""
+    """Takes a lane's deliveries from the inbox. `on_due` is called when a link of a batch became due."""
 
     def __init__(
-        self, store: Store, followers: Mapping[str, Follower], clock: Callable[[], datetime], on_due: Callable[[], None]
+        self,
+        store: Store,
+        lane: Lane,
+        follower: Follower | None,
+        look: Look | None,
+        clock: Callable[[], datetime],
+        on_due: Callable[[], None],
     ) -> None:
         self._store = store
-        self._followers = followers
+        self._lane = lane
+        self._follower = follower
+        self._look = look
         self._clock = clock
         self._on_due = on_due
-        self._waker = Waker("the intake", self.drain)
+        self._waker = Waker(f"the intake of {lane.source or 'unknown sources'}", self.drain)
         self.wake = self._waker.wake
         self.run = self._waker.run
         self.stop = self._waker.stop
 
     async def drain(self) -> None:
         """Take every delivery that is there."""
-        while batch := await self._store.inbox.pending(BATCH):
+        while batch := await self._store.inbox.pending(self._lane, BATCH):
             try:
                 if not await self._take(batch):
                     return  # another replica has them
@@ -70,7 +85,7 @@ class Intake:
     async def _take(self, batch: Sequence[Delivery]) -> int:
         """Fold deliveries into their tickets and links; how many. They are read before the transaction, which is everybody's."""
         now = self._clock()
-        read = [(delivery, self._read(delivery)) for delivery in batch]
+        read = await self._looked([(delivery, self._read(delivery)) for delivery in batch])
         async with self._store.database.writing() as connection:
             ours = await self._store.inbox.lock(connection, [delivery.id for delivery in batch])
             read = [(delivery, said) for delivery, said in read if delivery.id in ours]
@@ -93,12 +108,21 @@ class Intake:
             self._on_due()
         return len(read)
 
-    def _read(self, delivery: Delivery) -> Observation | Ignored | BridgeError:
-        follower = self._followers.get(delivery.source)
-        if follower is None:
+    async def _looked(self, read: Sequence[tuple[Delivery, Said]]) -> Sequence[tuple[Delivery, Said]]:
+        """The same; what wants it as its tracker shows it now."""
+        if self._look is None:
+            return read
+        said = [said for _, said in read if isinstance(said, Observation)]
+        looked = iter(await self._look.complete(said))
+        return [(delivery, next(looked) if isinstance(said, Observation) else said) for delivery, said in read]
+
+    def _read(self, delivery: Delivery) -> Said:
+        if self._follower is None:
             return BridgeError(f"the configuration has no source {delivery.source!r} any more; add it, then replay")
         try:
-            return follower.tracker.read(delivery.body, delivery.received_at)
+            return self._follower.tracker.read(delivery.body, delivery.received_at)
+        except TemplateError as error:
+            return error
         except Exception as error:  # noqa: BLE001 - one delivery that we cannot read must not stop the others
             _log.exception("a delivery cannot be read", delivery=delivery.id, source=delivery.source)
             return BridgeError(f"cannot be read: {type(error).__name__}: {error}")
@@ -106,7 +130,7 @@ class Intake:
     def _apply(
         self,
         delivery: Delivery,
-        said: Observation | Ignored | BridgeError,
+        said: Said,
         known: dict[TicketRef, Known],
         now: datetime,
     ) -> Verdict:
@@ -115,9 +139,8 @@ class Intake:
             case Ignored(reason):
                 return Verdict(delivery.id, DeliveryState.IGNORED, reason, delivery.ticket_id)
             case Observation(ticket_id=ticket_id):
-                judgement = judge(
-                    self._followers[delivery.source], delivery, said, known[delivery.source, ticket_id], now
-                )
+                assert self._follower is not None  # noqa: S101 - without one nothing is read
+                judgement = judge(self._follower, delivery, said, known[delivery.source, ticket_id], now)
                 if judgement.known is not None:
                     known[delivery.source, ticket_id] = judgement.known
                 return judgement.verdict

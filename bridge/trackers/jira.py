@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from bridge.config import JiraSource
-from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, Version
+from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
+from bridge.trackers.values import as_object, as_text, clean, milliseconds, version, without_own_names
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
@@ -26,8 +25,6 @@ _LONGEST_NAME = 255
 """Of an id, a key or an event: what is longer is none, and no index would hold it."""
 
 _ISSUE_IN_URL = re.compile(r"/issue/(\d+)(?:/|$)")
-_RANK = {TicketState.DELETED: 2, TicketState.CLOSED: 1, TicketState.OPEN: 0, None: 0}
-_MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
 
 
 class Jira:
@@ -50,7 +47,10 @@ class Jira:
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What the message says about its issue."""
-        message = read_object(body)
+        return self.observe(read_object(body), received_at)
+
+    def observe(self, message: Mapping[str, Any], received_at: datetime) -> Observation | Ignored:
+        """What a message, or an issue as the REST API gives it, says."""
         issue = _issue(message)
         if issue is None:
             return Ignored(_why_no_issue(message))
@@ -59,7 +59,7 @@ class Jira:
             return Ignored("its issue has no id, so it cannot be told which ticket it is")
         facts = _facts(message, issue)
         state = self.state(facts)
-        return Observation(ticket_id, _version(message, facts, state, received_at).encode(), facts, state)
+        return Observation(ticket_id, _version(message, facts, state, received_at), facts, state)
 
     def state(self, facts: Facts) -> TicketState | None:
         """Closed is decided by the status's category unless the source says otherwise; deleted is final."""
@@ -69,12 +69,12 @@ class Jira:
         return None if closed is None else TicketState.CLOSED if closed else TicketState.OPEN
 
     def _is_closed(self, facts: Facts) -> bool | None:
-        status = _object(facts.get("status"))
+        status = as_object(facts.get("status"))
         if isinstance(self._closed, list):
-            name = _text(status.get("name"))
+            name = as_text(status.get("name"))
             return None if name is None else name.casefold() in {known.casefold() for known in self._closed}
         if self._closed == "category":
-            category = _object(status.get("statusCategory"))
+            category = as_object(status.get("statusCategory"))
             key, number = category.get("key"), category.get("id")
             if key not in (None, "undefined") or number is not None:
                 return key == "done" or (key is None and str(number) == str(_DONE_CATEGORY_ID))
@@ -85,21 +85,21 @@ class Jira:
         labels = facts.get("labels")
         return Ticket(
             id=ticket_id,
-            key=_text(facts.get(KEY)) or ticket_id,
-            url=_text(facts.get(URL)),
-            title=_text(facts.get("summary")),
-            description=_text(facts.get("description")),
+            key=as_text(facts.get(KEY)) or ticket_id,
+            url=as_text(facts.get(URL)),
+            title=as_text(facts.get("summary")),
+            description=as_text(facts.get("description")),
             status=_name(facts.get("status")),
             closed=self.state(facts) in (TicketState.CLOSED, TicketState.DELETED),
             resolution=_name(facts.get("resolution")),
             type=_name(facts.get("issuetype")),
-            project=_text(_object(facts.get("project")).get("key")),
+            project=as_text(as_object(facts.get("project")).get("key")),
             priority=_name(facts.get("priority")),
             labels=tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
             assignee=_person(facts.get("assignee")),
             reporter=_person(facts.get("reporter")),
-            created=_text(facts.get("created")),
-            updated=_text(facts.get("updated")),
+            created=as_text(facts.get("created")),
+            updated=as_text(facts.get("updated")),
         )
 
 
@@ -114,12 +114,12 @@ def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, receiv
     if identifier:
         return f"id:{hashlib.sha256(identifier.encode()).hexdigest()}"
     digest = hashlib.sha256(body).hexdigest()
-    fields = _object((_issue(message) or {}).get("fields"))
+    fields = as_object((_issue(message) or {}).get("fields"))
     return f"body:{digest}" if _told_time(message, fields) else f"body:{digest}:{received_at.timestamp()}"
 
 
 def _event(message: Mapping[str, Any]) -> str:
-    event = _text(message.get("webhookEvent"))
+    event = as_text(message.get("webhookEvent"))
     if event:
         return event[:_LONGEST_NAME]
     if isinstance(message.get("transition"), dict):
@@ -140,7 +140,7 @@ def _ticket_id(message: Mapping[str, Any]) -> str | None:
     issue = _issue(message)
     if issue is not None:
         return _id_of(issue)
-    return _id_in_url(_object(message.get("comment")).get("self"))
+    return _id_in_url(as_object(message.get("comment")).get("self"))
 
 
 def _why_no_issue(message: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def _why_no_issue(message: Mapping[str, Any]) -> str:
 def _id_of(issue: Mapping[str, Any]) -> str | None:
     number = issue.get("id")
     if isinstance(number, str | int) and not isinstance(number, bool) and 0 < len(str(number).strip()) <= _LONGEST_NAME:
-        return _clean(str(number).strip())
+        return clean(str(number).strip())
     return _id_in_url(issue.get("self"))
 
 
@@ -169,12 +169,12 @@ def _id_in_url(url: Any) -> str | None:
 
 def _facts(message: Mapping[str, Any], issue: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        **{name: value for name, value in _object(issue.get("fields")).items() if not name.startswith("@")},
+        **without_own_names(as_object(issue.get("fields"))),
         EVENT: _event(message),
     }
     if "jira:issue_deleted" in (message.get("webhookEvent"), f"jira:{message.get('issue_event_type_name')}"):
         facts[DELETED] = True  # nothing ever says the opposite: an issue is deleted for good
-    key = (_text(issue.get("key")) or "")[:_LONGEST_NAME]
+    key = (as_text(issue.get("key")) or "")[:_LONGEST_NAME]
     if key:
         facts[KEY] = key
         site, rest, _ = str(issue.get("self") or "").partition("/rest/")
@@ -185,59 +185,33 @@ def _facts(message: Mapping[str, Any], issue: Mapping[str, Any]) -> dict[str, An
 
 def _version(
     message: Mapping[str, Any], facts: Mapping[str, Any], state: TicketState | None, received_at: datetime
-) -> Version:
+) -> str:
     """When the ticket was as it is shown.
 
     A comment's event often shows an issue without its `updated`; the comment's own time stands for it, because the event's is later
     and would let a state of before a close win over the close.
     """
-    emitted = _milliseconds(message.get("timestamp"))
+    emitted = milliseconds(message.get("timestamp"))
     updated = _told_time(message, facts) or int(received_at.timestamp() * 1000)
     if state is TicketState.DELETED:
         updated = max(updated, emitted)
-    canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
-    return Version(updated, emitted, _RANK[state], hashlib.sha256(canonical).hexdigest()[:16])
+    return version(updated, emitted, state, facts)
 
 
 def _told_time(message: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
     """The first of the issue's, the comment's and the event's own time that there is, in epoch milliseconds; 0 for none."""
-    comment = _object(message.get("comment"))
-    commented = max(_milliseconds(comment.get("updated")), _milliseconds(comment.get("created")))
-    return _milliseconds(fields.get("updated")) or commented or _milliseconds(message.get("timestamp"))
-
-
-def _milliseconds(value: Any) -> int:
-    """Epoch milliseconds of a number, a number's text or an ISO time; 0 for anything else."""
-    if isinstance(value, str):
-        try:
-            value = int(value) if value.isdecimal() else datetime.fromisoformat(value).timestamp() * 1000
-        except (ValueError, OverflowError, OSError):
-            return 0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return round(value) if 0 < value < _MAX_MILLISECONDS else 0
+    comment = as_object(message.get("comment"))
+    commented = max(milliseconds(comment.get("updated")), milliseconds(comment.get("created")))
+    return milliseconds(fields.get("updated")) or commented or milliseconds(message.get("timestamp"))
 
 
 # -- values ------------------------------------------------------------------------------------------------------------------------
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return _clean(value) if isinstance(value, str) else None
-
-
-def _clean(text: str) -> str:
-    """Without NUL, which PostgreSQL's text cannot hold."""
-    return text.replace("\x00", "")
-
-
 def _name(value: Any) -> str | None:
-    return _text(_object(value).get("name"))
+    return as_text(as_object(value).get("name"))
 
 
 def _person(value: Any) -> str | None:
-    person = _object(value)
-    return next((_text(person[name]) for name in ("displayName", "name", "emailAddress") if person.get(name)), None)
+    person = as_object(value)
+    return next((as_text(person[name]) for name in ("displayName", "name", "emailAddress") if person.get(name)), None)

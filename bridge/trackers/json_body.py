@@ -12,13 +12,18 @@ _BOM = b"\xef\xbb\xbf"
 
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `MalformedBody` with the place of the mistake."""
-    try:
-        value = orjson.loads(body.removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        value = _with_broken_text(body.removeprefix(_BOM), str(error))
+    value = read_value(body)
     if not isinstance(value, dict):
         raise MalformedBody(f"the body is JSON, but not an object: a {type(value).__name__}")
     return value
+
+
+def read_value(body: bytes) -> Any:
+    """The JSON value in a body. Raises `MalformedBody` with the place of the mistake."""
+    try:
+        return orjson.loads(body.removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        return _with_broken_text(body.removeprefix(_BOM), str(error))
 
 
 def _with_broken_text(body: bytes, reason: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge.model import Facts, Observation, Ticket, TicketState
 
@@ -29,10 +29,13 @@ class Tracker(Protocol):
     """One configured instance of a ticket system."""
 
     def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
-        """Split a request into its deliveries. `headers` are lower-cased. Raises `MalformedBody`."""
+        """Split a request into its deliveries, maybe none. `headers` are lower-cased. Raises `MalformedBody` or `Refused`."""
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What a stored delivery says. Never raises on a body that was recognised."""
+
+    def observe(self, message: Mapping[str, Any], received_at: datetime) -> Observation | Ignored:
+        """What a message, or a ticket as the tracker's API gives it, says. `received_at` stands for the time where none is told."""
 
     def state(self, facts: Facts) -> TicketState | None:
         """Open, closed or deleted, as far as these facts tell; None if they do not."""

@@ -38,6 +38,7 @@ def create_app(service: Service) -> Starlette:
     application = Starlette(
         routes=[
             Route("/hooks/{source}", receiver.receive, methods=["POST"]),
+            Route("/hooks/{source}/{token}", receiver.receive, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             admin("/metrics", metrics_text),

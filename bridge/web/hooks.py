@@ -3,20 +3,23 @@
 A 2xx means that the delivery is durable. Whatever keeps us from storing it is a 503, which every tracker that retries at all retries.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bridge.config import Source
+from bridge.config import SalesforceSource, Source
 from bridge.errors import MalformedBody, Refused, StoreUnavailable, Unstorable
-from bridge.model import NewDelivery
+from bridge.model import DeliveryId, NewDelivery
 from bridge.service import Clock
 from bridge.store import Store
 from bridge.trackers import Tracker
+from bridge.web import soap
 from bridge.web.metrics import Metrics
 from bridge.web.problems import problem
 from bridge.web.verify import verify_body, verify_token
@@ -27,11 +30,24 @@ _KEPT_HEADERS = ("content-type", "user-agent")
 _KEPT_PREFIX = "x-atlassian-"
 _KEPT_LENGTH = 500
 
+_LARGE = 256 * 1024
+"""Bytes of a body that is read beside the event loop, so that others need not wait for it."""
+
 _log = structlog.get_logger()
 
 
 class TooLarge(Exception):
     """The body is longer than the configuration allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that was not taken: how it is answered and counted."""
+
+    result: str
+    status: int
+    detail: str
+    headers: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +62,27 @@ class Receiver:
     metrics: Metrics
 
     async def receive(self, request: Request) -> Response:
-        """`POST /hooks/{source}`."""
-        name = request.path_params["source"]
+        """`POST /hooks/{source}`, and `POST /hooks/{source}/{token}` where the path proves the sender."""
+        name, token = request.path_params["source"], request.path_params.get("token")
         if name not in self.sources:
             self.metrics.received("unknown", "unknown_source")
             return problem(404, "the configuration has no source of that name")
-        response, result = await self._receive(name, request)
-        self.metrics.received(name, result)
-        return response
-
-    async def _receive(self, name: str, request: Request) -> tuple[Response, str]:
         source = self.sources[name]
-        headers = request.headers
+        if token is not None and source.verify != "path":
+            raise HTTPException(404)
+        body = b""
         try:
-            verify_token(source.verify, source.secrets, headers, request.query_params)
+            verify_token(source, request.headers, request.query_params, token)
             body = await self._body(request)
-            verify_body(source.verify, source.secrets, headers, body)
-            deliveries = self._deliveries(name, headers, body)
-            ids = await self.store.inbox.append(deliveries)
-        except Refused as refusal:
-            _log.warning("webhook refused", source=name, reason=str(refusal))
-            return problem(401, str(refusal), {"WWW-Authenticate": "Bearer"}), "refused"
-        except TooLarge:
-            _log.warning("webhook too large", source=name, limit=self.max_body_bytes)
-            return self._too_large(), "too_large"
-        except (MalformedBody, Unstorable) as error:
-            _log.warning("webhook malformed", source=name, reason=str(error))
-            return problem(400, str(error)), "malformed"
-        except ClientDisconnect:
-            return problem(400, "the connection ended before the body did"), "cut"
-        except StoreUnavailable as error:
-            _log.error("webhook not committed", source=name, error=str(error))
-            detail = "the delivery could not be committed; send it again"
-            return problem(503, detail, {"Retry-After": str(RETRY_AFTER_S)}), "unavailable"
-        return _accepted([i for i in ids if i is not None], sum(i is None for i in ids)), "accepted"
+            verify_body(source, request.headers, body)
+            ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))
+        except (Refused, TooLarge, MalformedBody, Unstorable, ClientDisconnect, StoreUnavailable) as error:
+            failure = self._failure(name, error)
+            self.metrics.received(name, failure.result)
+            refuse = soap.fault if _speaks_soap(source, request.headers, body) else problem
+            return refuse(failure.status, failure.detail, failure.headers)
+        self.metrics.received(name, "accepted")
+        return soap.ack() if _speaks_soap(source, request.headers, body) else _accepted(ids)
 
     async def _body(self, request: Request) -> bytes:
         """The body, never more of it than the limit."""
@@ -95,8 +98,12 @@ class Receiver:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _deliveries(self, source: str, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
-        now = self.clock()
+    async def _deliveries(self, source: str, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
+        now, tracker = self.clock(), self.trackers[source]
+        if len(body) < _LARGE:
+            recognised = tracker.recognise(headers, body, now)
+        else:
+            recognised = await asyncio.to_thread(tracker.recognise, headers, body, now)
         kept = _kept(headers)
         return [
             NewDelivery(
@@ -108,12 +115,36 @@ class Receiver:
                 body=found.body,
                 headers=kept,
             )
-            for found in self.trackers[source].recognise(headers, body, now)
+            for found in recognised
         ]
 
-    def _too_large(self) -> Response:
-        detail = f"the body is longer than the {self.max_body_bytes} bytes of server.max_body_bytes"
-        return problem(413, detail, {"Connection": "close"})
+    def _failure(self, source: str, error: Exception) -> Failure:
+        match error:
+            case Refused():
+                _log.warning("webhook refused", source=source, reason=str(error))
+                return Failure("refused", 401, str(error), {"WWW-Authenticate": "Bearer"})
+            case TooLarge():
+                _log.warning("webhook too large", source=source, limit=self.max_body_bytes)
+                detail = f"the body is longer than the {self.max_body_bytes} bytes of server.max_body_bytes"
+                return Failure("too_large", 413, detail, {"Connection": "close"})
+            case ClientDisconnect():
+                return Failure("cut", 400, "the connection ended before the body did")
+            case StoreUnavailable():
+                _log.error("webhook not committed", source=source, error=str(error))
+                detail = "the delivery could not be committed; send it again"
+                return Failure("unavailable", 503, detail, {"Retry-After": str(RETRY_AFTER_S)})
+            case _:
+                _log.warning("webhook malformed", source=source, reason=str(error))
+                return Failure("malformed", 400, str(error))
+
+
+def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the sender waits for SOAP: an outbound message does, a callout does not. The body tells, or the header before it."""
+    if not isinstance(source, SalesforceSource):
+        return False
+    if begin := body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]:
+        return begin not in (b"{", b"[")
+    return "json" not in headers.get("content-type", "").lower()
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
@@ -125,5 +156,7 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _accepted(ids: list[int], duplicates: int) -> Response:
-    return Response(orjson.dumps({"deliveries": ids, "duplicates": duplicates}), 202, media_type="application/json")
+def _accepted(ids: Sequence[DeliveryId | None]) -> Response:
+    fresh = [number for number in ids if number is not None]
+    body = orjson.dumps({"deliveries": fresh, "duplicates": len(ids) - len(fresh)})
+    return Response(body, 202, media_type="application/json")

@@ -1,44 +1,50 @@
 """Whether a webhook comes from whom it says: by a signature over the raw bytes, or by a shared token. Comparisons take constant time."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
+from bridge.config import Source, WebhookSource
 from bridge.errors import Refused
 
-SIGNATURE = "x-hub-signature"
+SIGNATURE = "X-Hub-Signature"
+AUTHORIZATION = "Authorization"
 _METHOD = "sha256"
 
 
-def verify_token(how: str, secrets: Sequence[SecretStr], headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-    """What can be judged before the body is read: a bearer's or query's token, and that there is a signature at all."""
-    match how:
+def verify_token(source: Source, headers: Mapping[str, str], query: Mapping[str, str], path: str | None) -> None:
+    """What can be judged before the body is read: a token in a header, the query or the path, and that there is a signature."""
+    match source.verify:
         case "bearer":
-            scheme, _, token = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not _any_equal(as_sent(token.strip()), secrets):
-                raise Refused(
-                    "the Authorization header does not carry the source's token: send `Authorization: Bearer …`"
-                )
+            header = _header(source, AUTHORIZATION)
+            if not _any_equal(_token(headers.get(header.lower(), ""), scheme=header == AUTHORIZATION), source.secrets):
+                form = "`Authorization: Bearer …`" if header == AUTHORIZATION else f"`{header}: …`"
+                raise Refused(f"the {header} header does not carry the source's token: send {form}")
         case "query":
-            if not _any_equal(query.get("token", "").encode(errors="replace"), secrets):
+            if not _any_equal(query.get("token", "").encode(errors="replace"), source.secrets):
                 raise Refused("the address does not carry the source's token: add `?token=…`")
+        case "path":
+            if not _any_equal((path or "").encode(errors="replace"), source.secrets):
+                raise Refused("the address does not carry the source's token: it is /hooks/NAME/TOKEN")
         case "hmac":
-            method, _, digest = headers.get(SIGNATURE, "").partition("=")
+            header = _header(source, SIGNATURE)
+            method, digest = _signature(headers, header)
             if not digest:
-                raise Refused("the X-Hub-Signature header is missing: give the webhook its secret in the tracker")
-            if method.strip().lower() != _METHOD:
-                raise Refused("X-Hub-Signature uses another method; only sha256 is accepted")
+                raise Refused(f"the {header} header is missing: give the webhook its secret in the tracker")
+            if method != _METHOD:
+                raise Refused(f"{header} uses another method; only sha256 is accepted")
 
 
-def verify_body(how: str, secrets: Sequence[SecretStr], headers: Mapping[str, str], body: bytes) -> None:
+def verify_body(source: Source, headers: Mapping[str, str], body: bytes) -> None:
     """An HMAC-SHA256 signature over the raw bytes, by any of the secrets (W3C WebSub 8; Jira's webhook page)."""
-    if how != "hmac":
+    if source.verify != "hmac":
         return
-    sent = as_sent(headers.get(SIGNATURE, "").partition("=")[2].strip().lower())
-    expected = [hmac.new(secret.get_secret_value().encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
-    if not any([hmac.compare_digest(sent, digest.encode()) for digest in expected]):  # noqa: C419 - every one is compared
+    _, sent = _signature(headers, _header(source, SIGNATURE))
+    macs = [hmac.new(secret.get_secret_value().encode(), body, hashlib.sha256).digest() for secret in source.secrets]
+    if not any([_equals(sent, mac) for mac in macs]):  # noqa: C419 - every one is compared
         raise Refused(
             "the signature does not match: the webhook's secret in the tracker is none of this source's secrets"
         )
@@ -47,6 +53,34 @@ def verify_body(how: str, secrets: Sequence[SecretStr], headers: Mapping[str, st
 def as_sent(header: str) -> bytes:
     """A header's bytes; the server decoded them as Latin-1."""
     return header.encode("latin-1", errors="replace")
+
+
+def _header(source: Source, default: str) -> str:
+    given = source.header if isinstance(source, WebhookSource) else None
+    return given if given and given.lower() != default.lower() else default
+
+
+def _token(header: str, *, scheme: bool) -> bytes:
+    """The token in a header: after the word Bearer in Authorization, which needs it; any other header may do without."""
+    first, _, rest = header.strip().partition(" ")
+    if first.lower() == "bearer":
+        return as_sent(rest.strip())
+    return b"" if scheme else as_sent(header.strip())
+
+
+def _signature(headers: Mapping[str, str], header: str) -> tuple[str, str]:
+    """Method and digest of `sha256=…`; a header of another name may leave the method out."""
+    value = headers.get(header.lower(), "").strip()
+    method, found, digest = value.partition("=")
+    if header != SIGNATURE and (not found or method.lower() != _METHOD):
+        return _METHOD, value
+    return method.strip().lower(), digest.strip()
+
+
+def _equals(sent: str, mac: bytes) -> bool:
+    """In hexadecimal, as Jira writes it, or in Base64."""
+    in_hex = hmac.compare_digest(as_sent(sent.lower()), mac.hex().encode())
+    return hmac.compare_digest(as_sent(sent), base64.b64encode(mac)) or in_hex
 
 
 def _any_equal(sent: bytes, secrets: Sequence[SecretStr]) -> bool:

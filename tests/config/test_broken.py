@@ -50,7 +50,7 @@ MISTAKES = {
     ),
     "a word that is none of the choices": (
         smallest(SECRETS, SECRETS + "    verify: hmack\n"),
-        ["line 10: sources.jira.verify: must be one of: hmac, bearer, query, none; did you mean `hmac`?"],
+        ["line 10: sources.jira.verify: must be one of: hmac, bearer, query, path, none; did you mean `hmac`?"],
     ),
     "an unknown way to sign in": (
         smallest("type: token", "type: pasword"),
@@ -60,13 +60,43 @@ MISTAKES = {
             )
         ],
     ),
-    "a tracker of a later version": (
-        smallest("type: jira", "type: salesforce\n    organization_id: 00D000000000001AAA"),
-        ["line 8: sources.jira.type: is not supported yet: this version supports: jira"],
+    "an unknown tracker": (
+        smallest("type: jira", "type: salesfroce"),
+        ["line 8: sources.jira.type: must be one of: jira, salesforce, webhook; did you mean `salesforce`?"],
+    ),
+    "an organization that is none": (
+        smallest("type: jira", "type: salesforce\n    organization_id: acme"),
+        [
+            "line 9: sources.jira.organization_id: must be 15 or 18 letters and digits: "
+            "Setup > Company Information shows it"
+        ],
+    ),
+    "an object that is none": (
+        smallest("type: jira", "type: salesforce\n    object: Case; DROP"),
+        ["line 9: sources.jira.object: must be the object's API name, such as `Case` or `Work_Order__c`"],
+    ),
+    "a webhook without its ticket": (
+        smallest("type: jira", "type: webhook"),
+        ["line 7: sources.jira.ticket: is missing: add `ticket: …`"],
+    ),
+    "a refresh without an API": (
+        SMALLEST + "    refresh: true\n",
+        ["line 13: routes[0].refresh: needs the tracker's API: give source jira its `api`, or remove it"],
+    ),
+    "a refresh that is neither true nor false": (
+        SMALLEST + "    refresh: often\n",
+        ["line 13: routes[0].refresh: must be true or false"],
+    ),
+    "a retention that forgets duplicates": (
+        SMALLEST + "retention: 1d\n",
+        [
+            "line 13: retention: must be at least `2d`: "
+            "trackers repeat a webhook for up to a day, and a repetition must be known"
+        ],
     ),
     "a source without a type": (
         smallest("    type: jira\n", ""),
-        ["line 7: sources.jira.type: is missing: add `type: …`, one of: jira"],
+        ["line 7: sources.jira.type: is missing: add `type: …`, one of: jira, salesforce, webhook"],
     ),
     "a route of a source that is not there": (
         smallest(ROUTE, "    source: jria\n"),
@@ -115,7 +145,7 @@ MISTAKES = {
     ),
     "a poll without an API": (
         smallest(SECRETS, SECRETS + "    poll: 5m\n"),
-        ["line 10: sources.jira.poll: needs `api`: add it (url, token), or remove `poll`"],
+        ["line 10: sources.jira.poll: needs `api`: add it, or remove `poll`"],
     ),
     "an open door without a token": (
         SMALLEST + "server:\n  host: 0.0.0.0\n  admin_token: ''\n",

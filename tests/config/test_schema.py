@@ -17,7 +17,7 @@ SECTIONS = list(sections(Config))
 
 def test_the_example_is_valid_without_any_environment() -> None:
     config = load(EXAMPLE, {})
-    assert list(config.sources) == ["jira"]
+    assert list(config.sources) == ["jira", "crm", "desk"]
 
 
 def test_the_example_names_no_path_of_a_machine() -> None:

@@ -44,9 +44,9 @@ def test_the_smallest_file_has_working_defaults(read: Read, tmp_path: Path) -> N
     ],
 )
 def test_durations(read: Read, text: str, length: timedelta) -> None:
-    config = read(f"{SMALLEST}retention: {text}\n")
-    assert config.retention == length
-    assert config.model_dump(mode="json")["retention"] == text
+    config = read(SMALLEST.replace("  auth:", f"  timeout: {text}\n  auth:"))
+    assert config.orchestrator.timeout == length
+    assert config.model_dump(mode="json")["orchestrator"]["timeout"] == text
 
 
 @pytest.mark.parametrize(

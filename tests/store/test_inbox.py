@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.model import DeliveryId, DeliveryState, NewDelivery
-from bridge.store import DeliveryFilter, Store, Verdict
+from bridge.store import DeliveryFilter, Lane, Store, Verdict
 from tests.values import NOW
 
 pytestmark = pytest.mark.anyio
@@ -62,20 +62,20 @@ async def test_of_duplicates_that_come_together_one_is_new(store: Store) -> None
 
 
 async def test_new_deliveries_are_announced(store: Store) -> None:
-    announced = []
-    told = Store(store.database, on_delivery=lambda: announced.append(1))
+    announced: list[str] = []
+    told = Store(store.database, on_delivery=announced.append)
     await told.inbox.append([delivery()])
     await told.inbox.append([delivery()])
-    assert announced == [1]
+    assert announced == ["jira"]
 
 
 async def test_a_replayed_delivery_is_pending_again(store: Store) -> None:
     (number,) = await store.inbox.append([delivery()])
     await judge(store, DeliveryState.PARKED, number)
-    assert not await store.inbox.pending(10)
+    assert not await store.inbox.pending(Lane("jira"), 10)
     assert number is not None
     assert await store.inbox.replay([number, 999]) == 1
-    assert [each.id for each in await store.inbox.pending(10)] == [number]
+    assert [each.id for each in await store.inbox.pending(Lane("jira"), 10)] == [number]
 
 
 async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> None:

@@ -1,0 +1,28 @@
+"""The trackers' REST APIs: what the YAML calls a source's `api`. They are read, never written to."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+from bridge.apis.jira import JiraClient
+from bridge.apis.protocol import TicketApi
+from bridge.apis.salesforce import SalesforceClient
+from bridge.apis.salesforce_tickets import SalesforceTickets
+from bridge.config import Config, JiraSource, SalesforceSource
+from bridge.routes import fields_in_use
+
+__all__ = ["JiraClient", "SalesforceClient", "SalesforceTickets", "TicketApi", "ticket_apis"]
+
+
+@asynccontextmanager
+async def ticket_apis(config: Config, clock: Callable[[], datetime]) -> AsyncIterator[Mapping[str, TicketApi]]:
+    """The API of every source that has one, by the source's name; closed on leaving."""
+    async with AsyncExitStack() as stack:
+        apis: dict[str, TicketApi] = {}
+        for name, source in config.sources.items():
+            if isinstance(source, JiraSource) and source.api is not None:
+                apis[name] = await stack.enter_async_context(JiraClient(source.api, clock))
+            if isinstance(source, SalesforceSource) and source.api is not None:
+                client = await stack.enter_async_context(SalesforceClient(source.api, clock))
+                apis[name] = SalesforceTickets(client, source, fields_in_use(config, name))
+        yield apis

@@ -1,0 +1,60 @@
+"""What may stand in a tracker's JSON, read without trusting it."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from bridge.model import OWN, TicketState, Version
+
+_MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
+_RANK = {TicketState.DELETED: 2, TicketState.CLOSED: 1, TicketState.OPEN: 0, None: 0}
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """A JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str | None:
+    """A text; None for anything else."""
+    return clean(value) if isinstance(value, str) else None
+
+
+def clean(text: str) -> str:
+    """Without NUL, which PostgreSQL's text cannot hold."""
+    return text.replace("\x00", "")
+
+
+def milliseconds(value: Any) -> int:
+    """Epoch milliseconds of a number, a number's text or an ISO time; 0 for anything else. A time without an offset is UTC's."""
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.isdecimal() else _iso(value)
+        except (ValueError, OverflowError, OSError):
+            return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return round(value) if 0 < value < _MAX_MILLISECONDS else 0
+
+
+def _iso(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+
+
+def version(updated: int, emitted: int, state: TicketState | None, facts: Mapping[str, Any]) -> str:
+    """The version of what was seen; times in epoch milliseconds."""
+    return Version(updated, emitted, _RANK[state], digest(facts)[:16]).encode()
+
+
+def digest(value: Any) -> str:
+    """The same for equal JSON values, whatever the order of their names."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def without_own_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A tracker's fields; a name that begins with `@` would be taken for one of ours."""
+    return {name: value for name, value in fields.items() if not name.startswith(OWN)}
