@@ -182,7 +182,7 @@ def _refusal(response: httpx.Response, now: datetime) -> RemoteError:
         wait = _CONCURRENT_LIMIT_WAIT if concurrent else _DAILY_LIMIT_WAIT
         return RateLimited(words, retry_after=wait, status=status)
     if code in _MOMENTARY:
-        return Unavailable(f"{words} ({code})", sent=False, status=status)
+        return away(f"{words} ({code})", response, now, sent=False)
     if status == 404 or code in _GONE:
         return NotFound(words, status=status, code=code)
     if status in (401, 403):

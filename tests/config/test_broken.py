@@ -67,8 +67,10 @@ MISTAKES = {
     "an organization that is none": (
         smallest("type: jira", "type: salesforce\n    organization_id: acme"),
         [
-            "line 9: sources.jira.organization_id: must be 15 or 18 letters and digits: "
-            "Setup > Company Information shows it"
+            (
+                "line 9: sources.jira.organization_id: must be 15 or 18 letters and digits: "
+                "Setup > Company Information shows it"
+            )
         ],
     ),
     "an object that is none": (
@@ -90,8 +92,10 @@ MISTAKES = {
     "a retention that forgets duplicates": (
         SMALLEST + "retention: 1d\n",
         [
-            "line 13: retention: must be at least `2d`: "
-            "trackers repeat a webhook for up to a day, and a repetition must be known"
+            (
+                "line 13: retention: must be at least `2d`: "
+                "trackers repeat a webhook for up to a day, and a repetition must be known"
+            )
         ],
     ),
     "a source without a type": (

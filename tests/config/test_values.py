@@ -5,13 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import Config, Database, Password, Server
+from bridge.config import Config, Database, JiraSource, Password, Server
 from bridge.model import Folder, Policy
 from tests.config.conftest import SMALLEST, Read
 
 JIRA = "    secrets: [webhook-secret]\n"
 API = "    api: {url: 'https://jira.test', token: api-token}\n"
 DATA = "    task: {data: {count: 3, share: 1.5, on: yes, none: null, zip: 01234, at: 12:30, day: 2024-02-29}}\n"
+
+
+def jira(config: Config) -> JiraSource:
+    source = config.sources["jira"]
+    assert isinstance(source, JiraSource)
+    return source
 
 
 def test_the_smallest_file_has_working_defaults(read: Read, tmp_path: Path) -> None:
@@ -24,7 +30,7 @@ def test_the_smallest_file_has_working_defaults(read: Read, tmp_path: Path) -> N
     assert config.orchestrator.folder is None
     assert config.orchestrator.timeout == timedelta(seconds=30)
     assert config.sources["jira"].verify == "hmac"
-    assert config.sources["jira"].poll is None
+    assert jira(config).poll is None
     assert route.policy == Policy()
     assert route.task.title == "[{{ ticket.key }}] {{ ticket.title }}"
     assert route.task.priority == {"Highest": "Critical", "High": "High", "Low": "Low", "*": "Medium"}
@@ -62,7 +68,7 @@ def test_durations(read: Read, text: str, length: timedelta) -> None:
 def test_polling_is_on_where_there_is_an_api_unless_it_is_switched_off(
     read: Read, lines: str, poll: timedelta | None
 ) -> None:
-    assert read(SMALLEST.replace(JIRA, JIRA + lines)).sources["jira"].poll == poll
+    assert jira(read(SMALLEST.replace(JIRA, JIRA + lines))).poll == poll
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_a_folder_has_one_of_three_names(read: Read, line: str, folder: Folder) 
 
 @pytest.mark.parametrize("closed", ["category", "resolution", ["Done", "Rejected"]])
 def test_closed_is_a_rule_or_a_list_of_statuses(read: Read, closed: str | list[str]) -> None:
-    assert read(SMALLEST.replace(JIRA, f"{JIRA}    closed: {closed}\n")).sources["jira"].closed == closed
+    assert jira(read(SMALLEST.replace(JIRA, f"{JIRA}    closed: {closed}\n"))).closed == closed
 
 
 @pytest.mark.parametrize(
