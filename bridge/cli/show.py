@@ -20,7 +20,7 @@ def demo(
     tickets: Annotated[int, typer.Option(min=1, max=10_000, help="How many tickets to simulate.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
-    """Show the whole job on this machine: a bridge, a sandbox Orchestrator and a simulated Jira."""
+    """Show the whole job on this machine: a bridge, a sandbox Orchestrator, a simulated Jira and Salesforce."""
     run_async(lambda: _demo(tickets, seed, exit_when_done=exit_when_done))
 
 
@@ -40,17 +40,19 @@ async def _demo(tickets: int, seed: int, *, exit_when_done: bool) -> None:
     tell = _teller()
     _account(tell)
     async with demo() as running:
-        typer.echo("A bridge, an Orchestrator sandbox and a simulated Jira run on this machine:\n")
+        typer.echo(
+            "A bridge, an Orchestrator sandbox, a simulated Jira and a simulated Salesforce run on this machine:\n"
+        )
         typer.echo(f"  bridge    {running.bridge}/api/v1/links")
         typer.echo(f"  sandbox   {running.sandbox}/ (its tasks, as a page)")
-        typer.echo(f"  webhooks  {running.bridge}/hooks/jira\n")
+        typer.echo(f"  webhooks  {running.bridge}/hooks/jira and {running.bridge}/hooks/crm\n")
         try:
             summary = await play(running, tickets, Random(seed), tell)  # noqa: S311 - a story, not a secret
         except TimeoutError:
             fail(f"after {PATIENCE.total_seconds():.0f} s not every task is completed: see the lines above")
         _summarise(summary)
         if not exit_when_done:
-            typer.echo("\nThe three go on running; look at their pages, and end them with Ctrl-C.")
+            typer.echo("\nAll of it goes on running; look at their pages, and end them with Ctrl-C.")
             await asyncio.Event().wait()
         if not summary.right:
             raise typer.Exit(FAILED)
@@ -64,7 +66,7 @@ def _teller() -> "Callable[[str, str], None]":
     from rich.markup import escape
 
     console, began = Console(soft_wrap=True, highlight=False), monotonic()
-    colours = {"jira": "blue", "bridge": "green"}
+    colours = {"jira": "blue", "crm": "cyan", "bridge": "green"}
 
     def tell(who: str, what: str) -> None:
         console.print(f"[dim]{monotonic() - began:6.2f}s[/dim]  [{colours[who]}]{who:6}[/]  {escape(what)}")
