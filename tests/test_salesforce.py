@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bridge.sandbox.orchestrator import World, sandbox_serving
-from bridge.sandbox.salesforce import Notification, SimulatedSalesforce
+from bridge.sandbox.salesforce import MessageOptions, Notification, SimulatedSalesforce
 from bridge.service import utc_now
 from tests.driving import NOWHERE, until, written
 from tests.processes import bridge_process, command
@@ -175,3 +175,30 @@ async def first_done(tasks: Sequence[asyncio.Task[Any]], count: int) -> None:
         if not pending or len(tasks) - len(pending) >= count:
             return
         await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def test_another_object_with_its_own_fields(tmp_path: Path) -> None:
+    """A custom object: its fields are mapped, and a list says which of its statuses are closed."""
+    world, org = World(), an_org()
+    org.messages[:] = [MessageOptions(object="Work_Order__c", fields=("Name", "Subject__c", "Status__c", "Urgency__c"))]
+    async with sandbox_serving(world) as url:
+        config = written_for(
+            tmp_path,
+            url,
+            object="Work_Order__c",
+            fields={"title": "Subject__c", "status": "Status__c", "priority": "Urgency__c"},
+            closed=["Done"],
+        )
+        async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+            order = org.open("Work_Order__c", Subject__c="Pump", Status__c="New", Urgency__c="High")
+            await acknowledged(http, told(org, org.queue, 1))
+
+            async def made(completions: int) -> bool:
+                return [task.completions for task in world.all_tasks()] == [completions]
+
+            await until(lambda: made(0), "the task is there")
+            org.edit(order["Id"], Status__c="Done")
+            await acknowledged(http, told(org, org.queue[1:], 1))
+            await until(lambda: made(1), "the task is completed")
+    (task,) = world.all_tasks()
+    assert (task.request.title, task.request.priority) == (f"[{order['Name']}] Pump", "High")

@@ -15,7 +15,7 @@ import orjson
 from bridge.errors import MalformedBody
 from bridge.trackers.json_body import read_value
 from bridge.trackers.salesforce.soap import read_outbound_message
-from bridge.trackers.values import as_object, milliseconds
+from bridge.trackers.values import as_object, as_text, clean, milliseconds
 
 RecordMessage = dict[str, Any]
 
@@ -76,7 +76,8 @@ def _of_object(message: Mapping[str, Any]) -> Iterator[RecordMessage]:
 
 def _told(message: Mapping[str, Any], record: Mapping[str, Any]) -> RecordMessage:
     kind = as_object(record.get("attributes")).get("type")
-    told = {"event": "callout", "object": kind, **{name: message[name] for name in _TOLD if message.get(name)}}
+    texts = {name: text for name in _TOLD if (text := as_text(message.get(name)))}
+    told = {"event": "callout", "object": as_text(kind), **texts}
     return {**told, "record": {name: value for name, value in record.items() if name != "attributes"}}
 
 
@@ -89,13 +90,17 @@ def _of_change_event(event: Mapping[str, Any]) -> Iterator[RecordMessage]:
     ids = header.get("recordIds")
     for record_id in ids if isinstance(ids, list) and change != "GAP_OVERFLOW" else [None]:
         yield {
-            "event": f"change_event:{change[:40].lower()}",
-            "object": header.get("entityName"),
+            "event": f"change_event:{clean(change[:40].lower())}",
+            "object": as_text(header.get("entityName")),
             "at": milliseconds(header.get("commitTimestamp")),
             "record": {"Id": record_id, **fields, **deleted} if record_id else None,
         }
 
 
 def encode(message: RecordMessage) -> bytes:
-    """As it is kept."""
-    return orjson.dumps({name: value for name, value in message.items() if value is not None or name == "record"})
+    """As it is kept. Raises `MalformedBody` for what is nested more deeply than a record can be."""
+    kept = {name: value for name, value in message.items() if value is not None or name == "record"}
+    try:
+        return orjson.dumps(kept)
+    except TypeError as error:
+        raise MalformedBody(f"the record cannot be kept: {error}") from None

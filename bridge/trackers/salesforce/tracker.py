@@ -54,15 +54,16 @@ class Salesforce:
         messages = record_messages(body)
         for message in messages:
             self._check_organization(message)
-        return [
-            Recognised(
-                event=str(message["event"])[:_LONGEST_NAME],
-                ticket_id=_record_id(message),
-                dedupe_key=self._dedupe_key(message, received_at),
-                body=encode(message),
-            )
-            for message in messages
-        ]
+        return [self._recognised(message, received_at) for message in messages]
+
+    def _recognised(self, message: RecordMessage, received_at: datetime) -> Recognised:
+        body = encode(message)
+        return Recognised(
+            event=str(message["event"])[:_LONGEST_NAME],
+            ticket_id=_record_id(message),
+            dedupe_key=self._dedupe_key(message, received_at),
+            body=body,
+        )
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What a record message says."""
