@@ -102,12 +102,13 @@ async def _fields(name: str, source: SalesforceSource, tickets: SalesforceTicket
             ok=False,
             detail=f"has no field {', '.join(missing)} that the user may see; correct `fields` or the route",
         )
-    closed = (
-        "IsClosed tells what is closed"
-        if "isclosed" in known
-        else "it has no IsClosed: `closed` must list the statuses"
+    if "isclosed" in known:
+        return Probe(what, ok=True, detail="there; IsClosed tells what is closed")
+    if source.closed:
+        return Probe(what, ok=True, detail="there; it has no IsClosed, so `closed` tells what is closed")
+    return Probe(
+        what, ok=False, detail="there, but it has no IsClosed: give the source the list `closed` of its statuses"
     )
-    return Probe(what, ok="isclosed" in known or source.closed is not None, detail=f"there; {closed}")
 
 
 async def _statuses(name: str, source: SalesforceSource, tickets: SalesforceTickets) -> Probe:

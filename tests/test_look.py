@@ -178,6 +178,23 @@ async def test_while_the_api_is_away_the_message_decides(tmp_path: Path, fault: 
         await given.tasks(1, completions=1)
 
 
+async def test_while_the_api_is_away_a_ticket_stays_what_it_was(tmp_path: Path) -> None:
+    """A closed Case is edited, and its message does not tell that it is still closed: it is not taken for reopened."""
+    async with crm(tmp_path, ONLY_STATUS) as given:
+        case = given.org.open(Subject="Printer")["Id"]
+        await given.tell()
+        await given.tasks(1, completions=0)
+        given.org.close(case)
+        await given.tell()
+        await given.tasks(1, completions=1)
+        given.org.faults.append(Fault(status=503, code="SERVER_UNAVAILABLE", times=None))
+        given.org.edit(case, Status="Resolved")
+        await given.tell()
+        assert {delivery["state"] for delivery in await given.judged()} == {"applied"}
+        (link,) = await given.bridge.links()
+        assert (link["ticket_state"], link["generation"]) == ("closed", 1)
+
+
 async def test_an_api_that_is_away_is_not_asked_again_and_again(tmp_path: Path) -> None:
     async with crm(tmp_path, refresh=True) as given:
         given.org.faults.append(Fault(operation="token", status=500, times=None))

@@ -66,7 +66,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         ),
         (
             {"object": "Work_Order__c", "fields": {"title": "Subject__c"}},
-            "FAILED  Work_Order__c of source crm: there; it has no IsClosed: `closed` must list the statuses",
+            "FAILED  Work_Order__c of source crm: there, but it has no IsClosed: give the source the list `closed` of its statuses",
         ),
     ],
     ids=["a wrong secret", "no such object", "no such field", "no such status", "no IsClosed"],
@@ -81,7 +81,9 @@ async def test_what_is_wrong_is_named_with_its_remedy(tmp_path: Path, options: d
 async def test_another_object_with_its_fields_and_statuses(tmp_path: Path) -> None:
     ended = await checked(tmp_path, object="Work_Order__c", fields={"title": "Subject__c"}, closed=["Done"])
     assert ended.code == 0
-    assert "ok      Work_Order__c of source crm: there" in ended.out
+    assert (
+        "ok      Work_Order__c of source crm: there; it has no IsClosed, so `closed` tells what is closed" in ended.out
+    )
 
 
 @pytest.mark.parametrize(("token", "code", "said"), [("pat", 0, "signed in as Ada"), ("old", 1, "Client must be auth")])

@@ -232,6 +232,12 @@ class TicketTemplates(Section):
     created: Text | None = Field(default=None, description="When it was made.")
     event: Text | None = Field(default=None, description="What happened, as the route's `event`.")
 
+    @model_validator(mode="after")
+    def _can_close(self) -> Self:
+        if isinstance(self.closed, list) and self.status is None:
+            raise misfit([(("closed",), "is a list of statuses, and nothing tells the status: add `status`")])
+        return self
+
 
 class WebhookSource(_Source):
     """Any tracker that posts JSON."""

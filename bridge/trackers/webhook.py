@@ -34,6 +34,7 @@ class Webhook:
         self._at = f"sources.{name}.ticket"
         written = config.ticket.model_dump(exclude_none=True)
         self._closed_statuses = written.pop("closed") if isinstance(config.ticket.closed, list) else None
+        self._id = templates.template(f"{self._at}.id", written.pop("id"))
         self._templates = {part: templates.template(f"{self._at}.{part}", text) for part, text in written.items()}
 
     def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
@@ -53,10 +54,10 @@ class Webhook:
 
     def observe(self, message: Mapping[str, Any], received_at: datetime) -> Observation | Ignored:
         """What a body says. Raises `TemplateError`."""
-        said = {part: render({"fields": message}) for part, render in self._templates.items()}
-        ticket_id = templates.as_text(said["id"]).strip()[:_LONGEST_NAME]
+        ticket_id = templates.as_text(self._id({"fields": message})).strip()[:_LONGEST_NAME]
         if not ticket_id:
             return Ignored(f"{self._at}.id is empty for this body, so it is of no ticket")
+        said = {part: render({"fields": message}) for part, render in self._templates.items()}
         facts = self._facts(message, said)
         state = self.state(facts)
         updated = self._time("updated", said.get("updated")) or int(received_at.timestamp() * 1000)
@@ -89,8 +90,9 @@ class Webhook:
         facts[EVENT] = facts.get(EVENT) or "webhook"
         if said.get("labels") is not None:
             facts["@labels"] = _labels(said["labels"])
-        if self._flag("deleted", said.get("deleted")):
-            facts[DELETED] = True
+        deleted = self._flag("deleted", said.get("deleted"))
+        if deleted is not None:
+            facts[DELETED] = deleted
         closed = self._is_closed(said)
         if closed is not None:
             facts[CLOSED] = closed

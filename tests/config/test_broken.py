@@ -81,6 +81,10 @@ MISTAKES = {
         smallest("type: jira", "type: webhook"),
         ["line 7: sources.jira.ticket: is missing: add `ticket: …`"],
     ),
+    "closed statuses, and nothing that tells the status": (
+        smallest("type: jira", "type: webhook\n    ticket: {id: '{{ fields.id }}', closed: [Done]}"),
+        ["line 9: sources.jira.ticket.closed: is a list of statuses, and nothing tells the status: add `status`"],
+    ),
     "a refresh without an API": (
         SMALLEST + "    refresh: true\n",
         ["line 13: routes[0].refresh: needs the tracker's API: give source jira its `api`, or remove it"],

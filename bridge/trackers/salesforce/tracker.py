@@ -73,7 +73,7 @@ class Salesforce:
         """What a record message, or one made of a record of the REST API, says of its record."""
         record, kind = message.get("record"), message.get("object")
         if isinstance(kind, str) and kind.casefold() != self._object.casefold():
-            return Ignored(f"its record is a {kind[:80]}; this source takes {self._object}")
+            return Ignored(f"its record is of the object {kind[:80]}; this source takes {self._object}")
         if not isinstance(record, dict):
             return Ignored(_why_no_record(message))
         ticket_id = _record_id(message)
@@ -125,8 +125,8 @@ class Salesforce:
 
     def _facts(self, message: Mapping[str, Any], record: Mapping[str, Any], ticket_id: str) -> dict[str, Any]:
         facts = {**without_own_names(record), "Id": ticket_id, EVENT: as_text(message.get("event")) or ""}
-        if "IsClosed" not in record and self._get(record, "status") is not None:
-            facts["IsClosed"] = None  # what an older message said of it is not true of this status
+        if self._closed and "IsClosed" not in record and self._get(record, "status") is not None:
+            facts["IsClosed"] = None  # this status decides, not what an older message said
         if key := (_as_written(self._get(record, "key")) or "")[:_LONGEST_NAME]:
             facts[KEY] = key
         if address := as_text(message.get("instanceUrl")) or self._address:
