@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import yaml
 
 from bridge import routes, trackers
 from bridge.config import Config, load
+from bridge.sandbox.orchestrator import Task, World
 from bridge.service import Clock, Service, migrate, running, utc_now
 from bridge.serving import serving
 from bridge.web import create_app
@@ -106,3 +107,34 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, within: float =
                 await asyncio.sleep(LOOK_AGAIN_S)
     except TimeoutError:
         raise AssertionError(f"not within {within} s: {what}") from None
+
+
+async def judged(bridge: Bridge) -> list[dict[str, Any]]:
+    """Every delivery in the order in which they came, once all are judged."""
+
+    async def quiet() -> bool:
+        return not await bridge.deliveries(state="pending")
+
+    await until(quiet, "every delivery is judged")
+    return sorted(await bridge.deliveries(), key=lambda delivery: int(delivery["id"]))
+
+
+async def settled(bridge: Bridge) -> list[dict[str, Any]]:
+    """Every link, once every delivery is judged and every link has nothing to do."""
+    await judged(bridge)
+
+    async def quiet() -> bool:
+        return all(link["state"] == "settled" for link in await bridge.links())
+
+    await until(quiet, "everything is settled")
+    return await bridge.links()
+
+
+async def tasks_are(world: World, *completions: int) -> Sequence[Task]:
+    """Wait until there are just these tasks, completed so many times."""
+
+    async def there() -> bool:
+        return [task.completions for task in world.all_tasks()] == list(completions)
+
+    await until(there, f"tasks completed {completions} times")
+    return world.all_tasks()

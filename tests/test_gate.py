@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bridge.errors import RemoteError, RateLimited, Unauthorized, Unavailable
+from bridge.errors import RateLimited, RemoteError, Unauthorized, Unavailable
 from bridge.model import Step, Task, TaskId, TaskState
 from bridge.outcome import Outcome
 from bridge.store import Store

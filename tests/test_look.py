@@ -18,7 +18,7 @@ from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import Fault, MessageOptions, SimulatedSalesforce, salesforce_serving
 from bridge.service import utc_now
 from bridge.serving import serving
-from tests.driving import Bridge, bridge_running, configured, until
+from tests.driving import Bridge, bridge_running, configured, judged, tasks_are, until
 from tests.values import jira_event
 
 pytestmark = pytest.mark.anyio
@@ -38,24 +38,6 @@ class Crm:
     async def tell(self) -> None:
         """Send what the org has to tell."""
         assert (await self.org.deliver(HOOK, self.bridge.http)).failed == 0
-
-    async def judged(self) -> list[dict[str, Any]]:
-        """The deliveries, once each has been judged."""
-
-        async def done() -> bool:
-            return not await self.bridge.deliveries(state="pending")
-
-        await until(done, "every delivery is judged")
-        return await self.bridge.deliveries()
-
-    async def tasks(self, count: int, completions: int) -> None:
-        """Wait for the tasks, and for what became of them."""
-
-        async def there() -> bool:
-            tasks = self.world.all_tasks()
-            return [task.completions for task in tasks] == [completions] * count
-
-        await until(there, f"{count} tasks, each completed {completions} times")
 
 
 @asynccontextmanager
@@ -87,21 +69,21 @@ async def test_what_a_message_does_not_tell_is_asked(tmp_path: Path, options: Me
         given.org.statuses["Geschafft"] = True
         case = given.org.open(Subject="Printer", Priority="High")["Id"]
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         assert given.world.all_tasks()[0].request.priority == "High"  # which no message told
         given.org.close(case, status="Geschafft")
         await given.tell()
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
 
 
 async def test_with_a_list_of_statuses_nothing_is_asked(tmp_path: Path) -> None:
     async with crm(tmp_path, ONLY_STATUS, closed=["Closed"]) as given:
         case = given.org.open(Subject="Printer")["Id"]
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         given.org.close(case)
         await given.tell()
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
         assert "queryAll" not in given.org.journal.calls
 
 
@@ -109,12 +91,12 @@ async def test_a_record_in_the_recycle_bin_is_deleted(tmp_path: Path) -> None:
     async with crm(tmp_path, NOTHING) as given:
         case = given.org.open(Subject="Printer")["Id"]
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         given.org.edit(case, Subject="Printer again")
         message = given.org.message(given.org.queue)
         given.org.delete(case)
         await given.bridge.http.post(HOOK, content=message)
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
         (link,) = await given.bridge.links()
         assert link["ticket_state"] == "deleted"
 
@@ -129,7 +111,7 @@ async def test_a_message_that_is_older_than_the_record_does_not_decide(tmp_path:
         old = given.org.message(given.org.queue)
         given.org.close(case)
         await given.bridge.http.post(HOOK, content=old)
-        (delivery,) = await given.judged()
+        (delivery,) = await judged(given.bridge)
         assert delivery["state"] == "applied"
         (link,) = await given.bridge.links()
         assert (link["ticket_state"], link["task_state"], link["state"]) == ("closed", "absent", "settled")
@@ -140,13 +122,13 @@ async def test_an_old_message_completes_the_task_of_a_record_that_is_closed(tmp_
         case = given.org.open(Subject="Printer")["Id"]
         old = given.org.message(given.org.queue)
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         given.org.edit(case, Subject="Printer again")
         older = given.org.message(given.org.queue)
         given.org.close(case)
         for message in (older, old):
             await given.bridge.http.post(HOOK, content=message)
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
 
 
 async def test_without_refresh_the_same_message_decides(tmp_path: Path) -> None:
@@ -155,7 +137,7 @@ async def test_without_refresh_the_same_message_decides(tmp_path: Path) -> None:
         old = given.org.message(given.org.queue)
         given.org.close(case)
         await given.bridge.http.post(HOOK, content=old)
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
 
 
 @pytest.mark.parametrize(
@@ -172,10 +154,10 @@ async def test_while_the_api_is_away_the_message_decides(tmp_path: Path, fault: 
         given.org.faults.append(fault)
         case = given.org.open(Subject="Printer")["Id"]
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         given.org.close(case)
         await given.tell()
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
 
 
 async def test_while_the_api_is_away_a_ticket_stays_what_it_was(tmp_path: Path) -> None:
@@ -183,14 +165,14 @@ async def test_while_the_api_is_away_a_ticket_stays_what_it_was(tmp_path: Path) 
     async with crm(tmp_path, ONLY_STATUS) as given:
         case = given.org.open(Subject="Printer")["Id"]
         await given.tell()
-        await given.tasks(1, completions=0)
+        await tasks_are(given.world, 0)
         given.org.close(case)
         await given.tell()
-        await given.tasks(1, completions=1)
+        await tasks_are(given.world, 1)
         given.org.faults.append(Fault(status=503, code="SERVER_UNAVAILABLE", times=None))
         given.org.edit(case, Status="Resolved")
         await given.tell()
-        assert {delivery["state"] for delivery in await given.judged()} == {"applied"}
+        assert {delivery["state"] for delivery in await judged(given.bridge)} == {"applied"}
         (link,) = await given.bridge.links()
         assert (link["ticket_state"], link["generation"]) == ("closed", 1)
 
@@ -201,7 +183,7 @@ async def test_an_api_that_is_away_is_not_asked_again_and_again(tmp_path: Path) 
         for number in range(30):
             given.org.open(Subject=f"Case {number}")
         await given.org.deliver(HOOK, given.bridge.http, batch=1)
-        await given.tasks(30, completions=0)
+        await tasks_are(given.world, *[0] * 30)
         assert given.org.journal.calls["token"] == 1
 
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.config import Orchestrator as OrchestratorConfig
-from bridge.errors import NotFound, RemoteError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Completion, Folder, TaskId, TaskRequest, TaskState
 from bridge.orchestrator import Orchestrator, folder_header
 from bridge.orchestrator.auth import token_url

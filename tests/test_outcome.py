@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.errors import NotFound, RemoteError, RateLimited, Rejected, Unauthorized, Unavailable, Unknown
+from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, LinkState, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import SETTLE, Outcome, Waits, settle
 from bridge.plan import plan
@@ -27,9 +27,7 @@ CLOSING = a_link(
 )
 
 
-def after(
-    link: Link, step: Step, *, task: Task | None = None, error: RemoteError | None = None, at: str = ""
-) -> Link:
+def after(link: Link, step: Step, *, task: Task | None = None, error: RemoteError | None = None, at: str = "") -> Link:
     return settle(link, Outcome(step, NOW, LATER, task, error), at or link.version, WAITS)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.sandbox.orchestrator import Folder, Rule, Task, World, sandbox_serving
+from bridge.sandbox.orchestrator import Folder, Rule, World, sandbox_serving
 from bridge.service import DESTINATION, utc_now
-from tests.driving import Bridge, bridge_and_service, bridge_running, configured, until
+from tests.driving import Bridge, bridge_and_service, bridge_running, configured, settled, tasks_are, until
 from tests.processes import bridge_process
 from tests.values import jira_event
 
@@ -42,28 +42,6 @@ async def sent(bridge: Bridge, *events: dict[str, Any]) -> None:
     for event in events:
         answer = await bridge.hook(event)
         assert answer.status_code == 202, answer.text
-
-
-async def tasks_are(world: World, *completions: int) -> Sequence[Task]:
-    """Wait until there are just these tasks, completed so many times."""
-
-    async def there() -> bool:
-        return [task.completions for task in world.all_tasks()] == list(completions)
-
-    await until(there, f"tasks completed {completions} times, not {[t.completions for t in world.all_tasks()]}")
-    return world.all_tasks()
-
-
-async def settled(bridge: Bridge, **filters: str) -> list[dict[str, Any]]:
-    """Wait until every delivery is judged and every link has nothing to do."""
-
-    async def quiet() -> bool:
-        if await bridge.deliveries(state="pending"):
-            return False
-        return all(link["state"] == "settled" for link in await bridge.links(**filters))
-
-    await until(quiet, "everything is settled")
-    return await bridge.links(**filters)
 
 
 CREATED = jira_event(1, at=0, event="jira:issue_created")
@@ -264,7 +242,8 @@ async def test_10_a_ticket_reopens_after_its_task_was_completed(bridge: Bridge, 
     await sent(bridge, jira_event(1, at=20, summary="again"))
     _, second = await tasks_are(world, 1, 0)
     assert second.request.title == "[OPS-1] again"
-    newest, oldest = await settled(bridge, key="OPS-1")
+    await settled(bridge)
+    newest, oldest = await bridge.links(key="OPS-1")
     assert (oldest["generation"], oldest["ticket_state"], oldest["task_state"]) == (1, "closed", "completed")
     assert (newest["generation"], newest["ticket_state"], newest["task_state"]) == (2, "open", "open")
     await sent(bridge, jira_event(1, at=30, closed=True))

@@ -42,6 +42,11 @@ class _Source(Section):
             raise misfit(
                 [(("secrets",), f"is missing, and `verify: {self.verify}` needs it: add the webhook's secret")]
             )
+        slashed = [i for i, secret in enumerate(self.secrets) if "/" in secret.get_secret_value()]
+        if self.verify == "path" and slashed:
+            raise misfit(
+                [(("secrets", i), "holds a `/`, which ends it in a path: use another secret") for i in slashed]
+            )
         return self
 
 

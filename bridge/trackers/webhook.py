@@ -4,6 +4,7 @@ Whatever a template cannot read parks the delivery, with the template's key in t
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ _TEXTS = ("title", "status", "description", "resolution", "type", "project", "pr
 _TIMES = ("created", "updated")
 _OWN = {"key": KEY, "url": URL, "event": EVENT}
 _LONGEST_NAME = 255
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?")
 _SECONDS_BELOW = 10**11  # as milliseconds that would be 1973
 
 
@@ -116,17 +118,20 @@ class Webhook:
         return flag
 
     def _time(self, part: str, value: Any) -> int:
+        """Epoch milliseconds; 0 where no time is told."""
         if value is None:
             return 0
-        number = value * 1000 if isinstance(value, int | float) and value < _SECONDS_BELOW else value
-        moment = milliseconds(
-            number if isinstance(number, int | float) else templates.as_text(value).replace(" UTC", "Z")
-        )
-        if not moment:
+        text = templates.as_text(value).strip().replace(" UTC", "Z")
+        moment = milliseconds(text) if _NUMBER.fullmatch(text) is None else _scaled(float(text))
+        if not moment or isinstance(value, bool):
             raise TemplateError(
                 f"{self._at}.{part}: gives {value!r}, which is no time; give ISO 8601 or seconds since 1970"
             )
         return moment
+
+
+def _scaled(number: float) -> int:
+    return milliseconds(number * 1000 if number < _SECONDS_BELOW else number)
 
 
 def problems(document: Mapping[str, Any]) -> Sequence[Problem]:
@@ -151,4 +156,5 @@ def _written(ticket: Any) -> dict[str, Any]:
 
 def _labels(value: Any) -> list[str]:
     entries = value if isinstance(value, list) else templates.as_text(value).split(",")
-    return [clean(templates.as_text(entry).strip()) for entry in entries]
+    labels = [clean(templates.as_text(entry).strip()) for entry in entries]
+    return [label for label in labels if label]

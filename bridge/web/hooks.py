@@ -19,6 +19,7 @@ from bridge.model import DeliveryId, NewDelivery
 from bridge.service import Clock
 from bridge.store import Store
 from bridge.trackers import Tracker
+from bridge.trackers.salesforce import is_json
 from bridge.web import soap
 from bridge.web.metrics import Metrics
 from bridge.web.problems import problem
@@ -142,8 +143,8 @@ def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> boo
     """Whether the sender waits for SOAP: an outbound message does, a callout does not. The body tells, or the header before it."""
     if not isinstance(source, SalesforceSource):
         return False
-    if begin := body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]:
-        return begin not in (b"{", b"[")
+    if body:
+        return not is_json(body)
     return "json" not in headers.get("content-type", "").lower()
 
 

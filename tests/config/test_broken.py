@@ -85,6 +85,10 @@ MISTAKES = {
         smallest("type: jira", "type: webhook\n    ticket: {id: '{{ fields.id }}', closed: [Done]}"),
         ["line 9: sources.jira.ticket.closed: is a list of statuses, and nothing tells the status: add `status`"],
     ),
+    "a secret that cannot stand in a path": (
+        smallest(SECRETS, "    verify: path\n    secrets: [fine, a/b]\n"),
+        ["line 10: sources.jira.secrets[1]: holds a `/`, which ends it in a path: use another secret"],
+    ),
     "a refresh without an API": (
         SMALLEST + "    refresh: true\n",
         ["line 13: routes[0].refresh: needs the tracker's API: give source jira its `api`, or remove it"],

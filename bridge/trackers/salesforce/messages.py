@@ -7,6 +7,7 @@ It is what a callout sends by default, and what the bridge keeps of an outbound 
 query's answer or a change event. Everything but the record is optional.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,14 +24,12 @@ MOST_RECORDS = 2000
 """Of one JSON body: as many as a page of a query's answer has."""
 
 _TOLD = ("event", "object", "organizationId", "instanceUrl", "notificationId")
-_JSON_BEGINS = (b"{", b"[")
-_SPACE = b" \t\r\n"
-_BOM = b"\xef\xbb\xbf"
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 
 
 def is_json(body: bytes) -> bool:
     """Whether a body is a callout's, not an outbound message's."""
-    return body.removeprefix(_BOM).lstrip(_SPACE).startswith(_JSON_BEGINS)
+    return _JSON.match(body) is not None
 
 
 def record_messages(body: bytes) -> list[RecordMessage]:

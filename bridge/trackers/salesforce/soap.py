@@ -4,6 +4,7 @@ No DTD and no entity is accepted, and the tree that is built stays within bounds
 prefix will do. Source: Salesforce's "Outbound Messaging" pages. The `SessionId`, a live credential, is not even kept in memory.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,11 @@ MOST_NOTIFICATIONS = 100
 """Of one message, by Salesforce's documentation."""
 
 _DEEPEST = 16
-_MOST_ELEMENTS = 100_000
+_MOST_NAMES = 100_000
+_LONGEST_NAMESPACE = 200
+_PIECE = 64 * 1024
+_DECLARED_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']")
+_ENCODINGS = (b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1", b"windows-1252")
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _NOT_READ = "SessionId"
@@ -117,10 +122,12 @@ def _origin(url: str | None) -> str | None:
 
 
 def _parse(body: bytes) -> _Element:
+    _check_encoding(body)
     tree = _Tree()
     try:
         parser = DefusedXMLParser(target=tree, forbid_dtd=True)
-        parser.feed(body)
+        parser.parser.StartNamespaceDeclHandler = _check_namespace
+        _feed(parser, tree, body)
         parser.close()
     except ParseError as error:
         raise MalformedBody(f"the body is not well-formed XML: {error}") from None
@@ -133,25 +140,53 @@ def _parse(body: bytes) -> _Element:
     return tree.root
 
 
+def _feed(parser: Any, tree: "_Tree", body: bytes) -> None:
+    """The body in pieces. A tag that goes on over more than two of them is longer than any of Salesforce's."""
+    silent = 0
+    for start in range(0, len(body), _PIECE):
+        before = tree.events
+        parser.feed(body[start : start + _PIECE])
+        silent = 0 if tree.events > before else silent + 1
+        if silent > 1:
+            raise MalformedBody(f"the body has a tag or comment of more than {_PIECE} bytes")
+
+
+def _check_encoding(body: bytes) -> None:
+    """The parser would read any encoding that Python knows, and some of those are no encodings of a text."""
+    declared = _DECLARED_ENCODING.match(body)
+    if declared and declared.group(1).lower() not in _ENCODINGS:
+        raise MalformedBody("the body's encoding is none that Salesforce uses; send UTF-8")
+
+
+def _check_namespace(_prefix: str | None, uri: str | None) -> None:
+    """The parser puts the namespace in front of every name, so that a long one would be held as often as there are names."""
+    if len(uri or "") > _LONGEST_NAMESPACE:
+        raise MalformedBody(f"the body has a namespace of more than {_LONGEST_NAMESPACE} characters")
+
+
 class _Tree:
     """Takes the parser's events; what is too deep, too many or not to be read ends or is left out at once."""
 
     def __init__(self) -> None:
         self.root: _Element | None = None
+        self.events = 0
         self._open: list[_Element] = []
-        self._elements = 0
+        self._names = 0
         self._notifications = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        element = _Element(tag.rpartition("}")[2], dict(attributes))
-        self._elements += 1
+        self.events += 1
+        element = _Element(
+            tag.rpartition("}")[2], {name: attributes[name] for name in (_NIL, _TYPE) if name in attributes}
+        )
+        self._names += 1 + len(attributes)
         self._notifications += element.name == "Notification"
         if len(self._open) >= _DEEPEST:
             raise MalformedBody(f"the body is nested more than {_DEEPEST} elements deep")
         if self._notifications > MOST_NOTIFICATIONS:
             raise MalformedBody(f"the message has more than {MOST_NOTIFICATIONS} notifications")
-        if self._elements > _MOST_ELEMENTS:
-            raise MalformedBody(f"the body has more than {_MOST_ELEMENTS} elements")
+        if self._names > _MOST_NAMES:
+            raise MalformedBody(f"the body has more than {_MOST_NAMES} elements and attributes")
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -159,9 +194,11 @@ class _Tree:
         self._open.append(element)
 
     def end(self, _tag: str) -> None:
+        self.events += 1
         self._open.pop()
 
     def data(self, text: str) -> None:
+        self.events += 1
         if self._open and self._open[-1].name != _NOT_READ:
             self._open[-1].texts.append(text)
 
