@@ -1068,6 +1068,7 @@ DECLARED = [
     "utf-32",
     "idna",
     "hex",
+    "unicode_escape",
     "",
     "x" * 99,
 ]
