@@ -22,7 +22,9 @@ _DEEPEST = 16
 _MOST_NAMES = 100_000
 _LONGEST_NAMESPACE = 200
 _PIECE = 64 * 1024
-_DECLARED_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']")
+_DECLARED_ENCODING = re.compile(
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']"
+)
 _ENCODINGS = (b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1", b"windows-1252")
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -153,7 +155,7 @@ def _feed(parser: Any, tree: "_Tree", body: bytes) -> None:
 
 def _check_encoding(body: bytes) -> None:
     """The parser would read any encoding that Python knows, and some of those are no encodings of a text."""
-    declared = _DECLARED_ENCODING.match(body)
+    declared = _DECLARED_ENCODING.match(body[:500].replace(b"\x00", b""))  # in UTF-16 every other byte of it is zero
     if declared and declared.group(1).lower() not in _ENCODINGS:
         raise MalformedBody("the body's encoding is none that Salesforce uses; send UTF-8")
 
