@@ -9,6 +9,7 @@ query's answer or a change event. Everything but the record is optional.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -37,7 +38,7 @@ def record_messages(body: bytes) -> list[RecordMessage]:
     if not is_json(body):
         return _of_outbound_message(body)
     message = read_value(body)
-    records = list(_of_json(message)) or [{"event": "unknown", "record": None}]
+    records = list(islice(_of_json(message), MOST_RECORDS + 1)) or [{"event": "unknown", "record": None}]
     if len(records) > MOST_RECORDS:
         raise MalformedBody(f"the body has more than {MOST_RECORDS} records")
     return records
