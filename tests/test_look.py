@@ -18,7 +18,7 @@ from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import Fault, MessageOptions, SimulatedSalesforce, salesforce_serving
 from bridge.service import utc_now
 from bridge.serving import serving
-from tests.driving import Bridge, bridge_running, configured, judged, tasks_are, until
+from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are, until
 from tests.values import jira_event
 
 pytestmark = pytest.mark.anyio
@@ -97,7 +97,7 @@ async def test_a_record_in_the_recycle_bin_is_deleted(tmp_path: Path) -> None:
         given.org.delete(case)
         await given.bridge.http.post(HOOK, content=message)
         await tasks_are(given.world, 1)
-        (link,) = await given.bridge.links()
+        (link,) = await settled(given.bridge)
         assert link["ticket_state"] == "deleted"
 
 
@@ -113,7 +113,7 @@ async def test_a_message_that_is_older_than_the_record_does_not_decide(tmp_path:
         await given.bridge.http.post(HOOK, content=old)
         (delivery,) = await judged(given.bridge)
         assert delivery["state"] == "applied"
-        (link,) = await given.bridge.links()
+        (link,) = await settled(given.bridge)
         assert (link["ticket_state"], link["task_state"], link["state"]) == ("closed", "absent", "settled")
 
 
@@ -173,7 +173,7 @@ async def test_while_the_api_is_away_a_ticket_stays_what_it_was(tmp_path: Path) 
         given.org.edit(case, Status="Resolved")
         await given.tell()
         assert {delivery["state"] for delivery in await judged(given.bridge)} == {"applied"}
-        (link,) = await given.bridge.links()
+        (link,) = await settled(given.bridge)
         assert (link["ticket_state"], link["generation"]) == ("closed", 1)
 
 

@@ -28,7 +28,7 @@ from bridge.trackers.salesforce import Salesforce
 from bridge.trackers.salesforce.ids import normal_id
 from bridge.trackers.salesforce.messages import record_messages
 from bridge.trackers.salesforce.soap import OutboundMessage, read_outbound_message
-from tests.driving import Bridge, bridge_running, configured, judged, tasks_are
+from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are
 from tests.processes import bridge_process
 from tests.values import NOW
 
@@ -971,7 +971,7 @@ async def test_out_of_order_and_repeated_messages_are_one_task(world: World, orc
             assert_ack(await sent(bridge, body))
         await tasks_are(world, 1)
         assert len(await judged(bridge)) == 3
-        (link,) = await bridge.links()
+        (link,) = await settled(bridge)
         assert (link["ticket_state"], link["task_state"], link["generation"]) == ("closed", "completed", 1)
 
 

@@ -22,7 +22,7 @@ from bridge.model import EVENT, KEY, URL, Observation, TicketState
 from bridge.sandbox.orchestrator import Folder, World, sandbox_serving
 from bridge.trackers import Ignored
 from bridge.trackers.webhook import Webhook
-from tests.driving import Bridge, bridge_running, configured, judged, tasks_are
+from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are
 from tests.processes import bridge_process
 from tests.values import NOW, body_of
 
@@ -269,7 +269,7 @@ async def test_out_of_order_and_repeated_bodies_are_one_task(
         await sent(bridge, tracker, closed, opened, changed, closed, opened)
         await tasks_are(world, 1)
         assert [delivery["state"] for delivery in await judged(bridge)] == ["applied"] * 3
-        (link,) = await bridge.links()
+        (link,) = await settled(bridge)
         assert (link["ticket_state"], link["task_state"], link["generation"]) == ("closed", "completed", 1)
 
 
@@ -292,7 +292,7 @@ async def test_a_deleted_ticket_completes_its_task(world: World, orchestrator: s
         await tasks_are(world, 0)
         await sent(bridge, tracker, servicenow_incident(at=5, operation="delete"))
         await tasks_are(world, 1)
-        (link,) = await bridge.links()
+        (link,) = await settled(bridge)
         assert link["ticket_state"] == "deleted"
 
 
