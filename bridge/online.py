@@ -91,24 +91,23 @@ async def _salesforce(name: str, source: Source, tickets: SalesforceTickets) -> 
 async def _fields(name: str, source: SalesforceSource, tickets: SalesforceTickets) -> Probe:
     what = f"{source.object} of source {name}"
     try:
-        there = await tickets.fields()
+        found = await tickets.fields()
+        await tickets.try_fields()
     except RemoteError as error:
-        return Probe(what, ok=False, detail=f"{error}; is `object` its API name, and may the user see it?")
-    known = {field.casefold() for field in there}
-    missing = [field for field in tickets.wanted_by_name if field.casefold() not in known]
-    if missing:
-        return Probe(
-            what,
-            ok=False,
-            detail=f"has no field {', '.join(missing)} that the user may see; correct `fields` or the route",
-        )
-    if "isclosed" in known:
+        return Probe(what, ok=False, detail=f"{error}; are `object` and `fields` API names, and may the user see them?")
+    if missing := [field for field in tickets.wanted_by_name if field not in found]:
+        detail = f"has no field {', '.join(missing)} that the user may see; correct `fields` or the route, capitals too"
+        return Probe(what, ok=False, detail=detail)
+    if "IsClosed" in found:
         return Probe(what, ok=True, detail="there; IsClosed tells what is closed")
-    if source.closed:
-        return Probe(what, ok=True, detail="there; it has no IsClosed, so `closed` tells what is closed")
-    return Probe(
-        what, ok=False, detail="there, but it has no IsClosed: give the source the list `closed` of its statuses"
-    )
+    if not source.closed:
+        detail = "there, but it has no IsClosed: give the source the list `closed` of its statuses"
+        return Probe(what, ok=False, detail=detail)
+    if (source.fields.status or "Status") not in found:
+        return Probe(
+            what, ok=False, detail="there, but it has no Status for the list `closed`: name its field, `fields.status`"
+        )
+    return Probe(what, ok=True, detail="there; it has no IsClosed, so `closed` tells what is closed")
 
 
 async def _statuses(name: str, source: SalesforceSource, tickets: SalesforceTickets) -> Probe:

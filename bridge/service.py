@@ -62,7 +62,7 @@ def open_store(
 
 async def migrate(config: Config) -> Revisions:
     """Bring the configuration's database to this version's schema; the revisions before it."""
-    database = open_store(config).database
+    database = Database(config.database.url, command_timeout=None)
     try:
         return await upgrade(database)
     finally:
@@ -112,6 +112,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if left := await worker.finish(STOP_WITHIN):
                 _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
             await store.database.close()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,12 +15,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bridge.apis import JiraClient
+from bridge.config import JiraApi
+from bridge.errors import RateLimited
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import Fault, MessageOptions, SimulatedSalesforce, salesforce_serving
-from bridge.service import utc_now
+from bridge.service import Clock, utc_now
 from bridge.serving import serving
-from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are, until
-from tests.values import jira_event
+from tests.driving import Bridge, bridge_and_service, bridge_running, configured, judged, settled, tasks_are, until
+from tests.values import body_of, jira_event
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +45,14 @@ class Crm:
 
 
 @asynccontextmanager
-async def crm(folder: Path, *messages: MessageOptions, refresh: bool = False, **source: Any) -> AsyncIterator[Crm]:
+async def crm(
+    folder: Path,
+    *messages: MessageOptions,
+    refresh: bool = False,
+    clock: Clock = utc_now,
+    data: dict[str, str] | None = None,
+    **source: Any,
+) -> AsyncIterator[Crm]:
     org, world = SimulatedSalesforce(utc_now, Random(1)), World()  # noqa: S311 - ids
     org.messages[:] = messages or [MessageOptions()]
     async with salesforce_serving(org) as salesforce, sandbox_serving(world) as orchestrator:
@@ -53,10 +64,27 @@ async def crm(folder: Path, *messages: MessageOptions, refresh: bool = False, **
             folder,
             orchestrator,
             sources={"crm": {"type": "salesforce", "secrets": [TOKEN], "api": api, **source}},
-            routes=[{"name": "cases", "source": "crm", "refresh": refresh, "task": {"catalog": "Tickets"}}],
+            routes=[
+                {
+                    "name": "cases",
+                    "source": "crm",
+                    "refresh": refresh,
+                    "task": {"catalog": "Tickets", "data": data or {}},
+                }
+            ],
         )
-        async with bridge_running(config) as bridge:
+        async with bridge_and_service(config, clock) as (bridge, _):
             yield Crm(org, world, bridge)
+
+
+class Shifted:
+    """A clock that a test sets forward."""
+
+    def __init__(self, by: timedelta = timedelta(0)) -> None:
+        self.by = by
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.by
 
 
 # -- a message that tells too little -----------------------------------------------------------------------------------------------
@@ -185,6 +213,120 @@ async def test_an_api_that_is_away_is_not_asked_again_and_again(tmp_path: Path) 
         await given.org.deliver(HOOK, given.bridge.http, batch=1)
         await tasks_are(given.world, *[0] * 30)
         assert given.org.journal.calls["token"] == 1
+
+
+async def test_what_a_message_alone_cannot_do_waits_for_the_tracker(tmp_path: Path) -> None:
+    """An empty field is not in the message, and the template names it: parked with that reason, and done when the API is back."""
+    clock = Shifted()
+    fields = ("CaseNumber", "Subject", "Status", "IsClosed", "SystemModstamp", "Region__c")
+    data = {"region": "{{ fields.Region__c }}"}
+    async with crm(tmp_path, MessageOptions(fields=fields), refresh=True, clock=clock, data=data) as given:
+        given.org.open(Subject="Lamp", Region__c="EMEA")
+        given.org.open(Subject="Printer", Region__c=None)
+        given.org.faults.append(Fault(status=503, code="SERVER_UNAVAILABLE", times=None))
+        await given.tell()
+        states = {delivery["state"]: delivery["reason"] for delivery in await judged(given.bridge)}
+        assert states["applied"] == "its tracker could not be asked: its message decided alone"
+        assert states["parked"].startswith("its tracker could not be asked, and its message alone does not do: ")
+        assert "Region__c" in states["parked"]
+        await tasks_are(given.world, 0)
+        given.org.faults.clear()
+        clock.by = timedelta(minutes=10)
+        await tasks_are(given.world, 0, 0)
+        assert {delivery["state"] for delivery in await judged(given.bridge)} == {"applied"}
+
+
+async def test_an_api_that_cannot_even_be_called_stops_nothing(tmp_path: Path) -> None:
+    """Its host is no host's name, which only shows when it is called."""
+    api = {
+        "url": "https://acme..example",
+        "auth": {"type": "client_credentials", "client_id": "i", "client_secret": "s"},
+    }
+    async with crm(tmp_path, refresh=True, api=api) as given:
+        given.org.open(Subject="Printer")
+        await given.tell()
+        await tasks_are(given.world, 0)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_field_that_the_api_does_not_show_follows_the_newest_message(
+    tmp_path: Path, newest_first: bool
+) -> None:
+    """No template names it, so the API is not asked for it; whichever message comes last, the newest one's stays (G3)."""
+    data = {"region": "{{ fields['Reg' ~ 'ion__c'] | default(none) }}"}
+    async with crm(tmp_path, refresh=True, data=data) as given:
+        case = given.org.open(Subject="Printer")["Id"]
+        old = {"Id": case, "Region__c": "old", "SystemModstamp": "2026-01-01T00:00:00Z"}
+        new = {"Id": case, "Region__c": "new", "SystemModstamp": "2026-01-01T00:00:09Z"}
+        await given.bridge.http.post(HOOK, json=[new, old] if newest_first else [old, new])
+        (task,) = await tasks_are(given.world, 0)
+        assert task.data == {"region": "new"}
+
+
+async def test_a_record_that_was_read_is_not_older_than_a_message_without_a_time(tmp_path: Path) -> None:
+    """The bridge's clock runs 30 s ahead when the Case opens; the record that was read says closed, with Salesforce's own time."""
+    clock = Shifted(by=timedelta(seconds=30))
+    untimed = MessageOptions(fields=("CaseNumber", "Subject", "Status", "IsClosed"))
+    async with crm(tmp_path, untimed, refresh=True, clock=clock) as given:
+        case = given.org.open(Subject="Printer")["Id"]
+        await given.tell()
+        await tasks_are(given.world, 0)
+        clock.by = timedelta(0)
+        given.org.close(case)
+        await given.org.deliver(HOOK, given.bridge.http, now=utc_now() + timedelta(minutes=1))
+        await tasks_are(given.world, 1)
+
+
+async def test_an_undeleted_record_that_is_told_of_again_is_reopened(tmp_path: Path) -> None:
+    """One source with change events and outbound messages."""
+    async with crm(tmp_path) as given:
+        case = given.org.open(Subject="Printer")["Id"]
+        await given.tell()
+        await tasks_are(given.world, 0)
+        header = {"entityName": "Case", "changeType": "DELETE", "recordIds": [case]}
+        committed = int(given.org.now().timestamp() * 1000) + 1
+        await given.bridge.http.post(HOOK, json={"ChangeEventHeader": {**header, "commitTimestamp": committed}})
+        await tasks_are(given.world, 1)
+        given.org.delete(case)
+        given.org.undelete(case)
+        given.org.edit(case, Subject="Printer again")
+        await given.tell()
+        await tasks_are(given.world, 1, 0)
+
+
+async def test_after_a_429_jira_is_left_alone() -> None:
+    asked = []
+
+    async def issue(request: Request) -> Response:
+        asked.append(request.path_params["id"])
+        return JSONResponse({}, 429, {"Retry-After": "600"})
+
+    async with (
+        serving(Starlette(routes=[Route("/rest/api/2/issue/{id}", issue)])) as url,
+        JiraClient(JiraApi.model_validate({"url": url, "token": "t"}), utc_now) as client,
+    ):
+        with pytest.raises(RateLimited):
+            await client.look([str(number) for number in range(200)], timedelta(seconds=30))
+        told = len(asked)
+        with pytest.raises(RateLimited):
+            await client.issue("1")
+        assert len(asked) == told + 1 < 200
+
+
+async def test_what_a_slow_jira_shows_in_time_counts() -> None:
+    """Two issues come, the third never: it is left out, and decided by its webhook."""
+    never = asyncio.Event()
+
+    async def issue(request: Request) -> Response:
+        if request.path_params["id"] == "10003":
+            await never.wait()
+        return Response(body_of(jira_event(1)["issue"]).replace(b"Ticket 1", b"cut \\ud83d"))
+
+    async with serving(Starlette(routes=[Route("/rest/api/2/issue/{id}", issue)])) as url:
+        async with JiraClient(JiraApi.model_validate({"url": url, "token": "t"}), utc_now) as client:
+            found = await client.look(["10001", "10002", "10003"], timedelta(seconds=2))
+        never.set()
+    assert sorted(found) == ["10001", "10002"]  # a text that is cut in the middle of a character is read, too
 
 
 async def test_a_slow_tracker_delays_no_other_source(tmp_path: Path) -> None:

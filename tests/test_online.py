@@ -19,6 +19,7 @@ from tests.processes import Ended, command
 
 pytestmark = pytest.mark.anyio
 
+WORK_ORDER = {"title": "Subject__c", "status": "Status__c"}
 AUTH = {"type": "client_credentials", "client_id": "connected-app", "client_secret": "demo"}
 
 
@@ -26,7 +27,7 @@ async def checked(
     folder: Path, *, auth: dict[str, str] = AUTH, route: dict[str, Any] | None = None, **crm: Any
 ) -> Ended:
     org = SimulatedSalesforce(utc_now, Random(1))  # noqa: S311 - ids
-    org.open("Work_Order__c", Subject__c="Pump")
+    org.open("Work_Order__c", Subject__c="Pump", Status__c="New")
     async with salesforce_serving(org) as url, sandbox_serving(World()) as orchestrator:
         source = {"type": "salesforce", "secrets": ["s3cr3t"], "api": {"url": url, "auth": auth}, **crm}
         task = {"catalog": "Tickets", **(route or {})}
@@ -68,8 +69,29 @@ async def test_all_is_well(tmp_path: Path) -> None:
             {"object": "Work_Order__c", "fields": {"title": "Subject__c"}},
             "FAILED  Work_Order__c of source crm: there, but it has no IsClosed: give the source the list `closed` of its statuses",
         ),
+        (
+            {"object": "Work_Order__c", "closed": ["Done"]},
+            "FAILED  Work_Order__c of source crm: there, but it has no Status for the list `closed`: name its field, `fields.status`",
+        ),
+        (
+            {"fields": {"assignee": "Ownr.Name"}},
+            "FAILED  Case of source crm: ",
+        ),
+        (
+            {"object": "Work_Order__c", "fields": {"title": "subject__c"}, "closed": ["Done"]},
+            "FAILED  Work_Order__c of source crm: has no field subject__c that the user may see",
+        ),
     ],
-    ids=["a wrong secret", "no such object", "no such field", "no such status", "no IsClosed"],
+    ids=[
+        "a wrong secret",
+        "no such object",
+        "no such field",
+        "no such status",
+        "no IsClosed",
+        "no field of the status",
+        "no such relationship",
+        "other capitals",
+    ],
 )
 async def test_what_is_wrong_is_named_with_its_remedy(tmp_path: Path, options: dict[str, Any], said: str) -> None:
     ended = await checked(tmp_path, **options)
@@ -79,7 +101,7 @@ async def test_what_is_wrong_is_named_with_its_remedy(tmp_path: Path, options: d
 
 
 async def test_another_object_with_its_fields_and_statuses(tmp_path: Path) -> None:
-    ended = await checked(tmp_path, object="Work_Order__c", fields={"title": "Subject__c"}, closed=["Done"])
+    ended = await checked(tmp_path, object="Work_Order__c", fields=WORK_ORDER, closed=["Done"])
     assert ended.code == 0
     assert (
         "ok      Work_Order__c of source crm: there; it has no IsClosed, so `closed` tells what is closed" in ended.out

@@ -18,6 +18,7 @@ from bridge.sandbox.salesforce import Fault, SimulatedSalesforce, salesforce_ser
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WITHIN = timedelta(seconds=30)
 CLIENT = {"type": "client_credentials", "client_id": "connected-app", "client_secret": "demo"}
 
 
@@ -256,13 +257,13 @@ async def test_an_org_that_is_not_there(setting: Setting) -> None:
 async def test_tickets_are_read_with_the_fields_that_there_are(setting: Setting) -> None:
     """Of the wanted fields those that the object has; one that a route speaks of beside the standard ones."""
     source = SalesforceSource.model_validate({"type": "salesforce", "secrets": ["s"]})
-    tickets = SalesforceTickets(setting.client, source, in_use={"Region__c", "Nowhere__c"})
+    tickets = SalesforceTickets(setting.client, source, {"Region__c", "Nowhere__c"}, setting.clock)
     case = setting.org.open(Subject="Printer", Region__c="EMEA")["Id"]
-    found = await tickets.look([case, "500000000000999AAA"])
+    found = await tickets.look([case, "500000000000999AAA", "500000000000998XXX"], WITHIN)
     assert list(found) == [case]
     record = found[case]["record"]
     assert (record["Subject"], record["Region__c"], record["IsClosed"]) == ("Printer", "EMEA", False)
     assert "Nowhere__c" not in record
     assert setting.org.journal.calls["describe"] == 1
-    await tickets.look([case])
+    await tickets.look([case], WITHIN)
     assert setting.org.journal.calls["describe"] == 1

@@ -24,5 +24,5 @@ async def ticket_apis(config: Config, clock: Callable[[], datetime]) -> AsyncIte
                 apis[name] = await stack.enter_async_context(JiraClient(source.api, clock))
             if isinstance(source, SalesforceSource) and source.api is not None:
                 client = await stack.enter_async_context(SalesforceClient(source.api, clock))
-                apis[name] = SalesforceTickets(client, source, fields_in_use(config, name))
+                apis[name] = SalesforceTickets(client, source, fields_in_use(config, name), clock)
         yield apis

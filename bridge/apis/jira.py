@@ -11,14 +11,14 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-import orjson
 
 from bridge.config import JiraApi
-from bridge.errors import NotFound, Rejected, RemoteError, Unauthorized, Unavailable
+from bridge.errors import MalformedBody, NotFound, Rejected, RemoteError, Unauthorized, Unavailable
 from bridge.remote import Server, away
+from bridge.trackers.json_body import read_object
 
 TIMEOUT = timedelta(seconds=20)
-CONNECTIONS = 8
+CONNECTIONS = 16
 
 
 class JiraClient:
@@ -50,10 +50,22 @@ class JiraClient:
         """`GET /rest/api/2/issue/{id}`. `NotFound` is deleted or not visible to the account: Jira does not say which."""
         return await self._get(f"rest/api/2/issue/{quote(issue_id, safe='')}")
 
-    async def look(self, ticket_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """The issues by their ids, a few at once."""
-        found = await asyncio.gather(*(self._shown(ticket_id) for ticket_id in ticket_ids))
-        return {ticket_id: issue for ticket_id, issue in zip(ticket_ids, found, strict=True) if issue is not None}
+    async def look(self, ticket_ids: Sequence[str], within: timedelta) -> Mapping[str, Mapping[str, Any]]:
+        """The issues by their ids, several at once; what has not come in time is left out. The first error ends the others."""
+        began = int(self._clock().timestamp() * 1000)
+        asked = {asyncio.create_task(self._shown(issue_id)): issue_id for issue_id in ticket_ids}
+        try:
+            done, _ = await asyncio.wait(asked, timeout=within.total_seconds(), return_when=asyncio.FIRST_EXCEPTION)
+            found = {asked[task]: task.result() for task in done}
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        if not found:
+            raise Unavailable(f"no answer within {within.total_seconds():g} s", sent=False)
+        return {
+            issue_id: {"issue": issue, "timestamp": began} for issue_id, issue in found.items() if issue is not None
+        }
 
     async def _shown(self, issue_id: str) -> dict[str, Any] | None:
         async with self._at_once:
@@ -74,10 +86,9 @@ class JiraClient:
 
 def _body(response: httpx.Response) -> dict[str, Any]:
     try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return read_object(response.content)
+    except MalformedBody:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _refusal(response: httpx.Response, body: Mapping[str, Any], now: datetime) -> RemoteError:

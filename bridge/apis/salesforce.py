@@ -12,13 +12,12 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-import orjson
-from jwt import PyJWTError
 from oauthlib.oauth2 import BackendApplicationClient, ServiceApplicationClient
 
 from bridge.config import JwtBearer, SalesforceApi, SalesforceClientCredentials
-from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable
+from bridge.errors import MalformedBody, NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable
 from bridge.remote import BearerAuth, GrantIssuer, Server, away
+from bridge.trackers.json_body import read_value
 
 Record = dict[str, Any]
 
@@ -38,7 +37,7 @@ _MOMENTARY = frozenset(
     {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "QUERY_TIMEOUT", "UNKNOWN_EXCEPTION"}
 )
 _GONE = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?<![a-z-])api-usage=(\d+)/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,8 @@ class SalesforceClient:
             for record in page.get("records") or []:
                 yield record
             path = "" if page.get("done", True) else str(page.get("nextRecordsUrl") or "").lstrip("/")
+            if not path and not page.get("done", True):
+                raise Unavailable("Salesforce has more records, and does not say where", sent=False)
 
     async def records(self, object_name: str, ids: Sequence[str], fields: Iterable[str]) -> AsyncIterator[Record]:
         """The records with these ids, in chunks, those in the recycle bin too (`IsDeleted`). What is not there is left out."""
@@ -165,8 +166,8 @@ def text_literal(text: str) -> str:
 
 def _json(response: httpx.Response) -> Any:
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return read_value(response.content)
+    except MalformedBody:
         return None
 
 
@@ -239,7 +240,7 @@ def _jwt_bearer(auth: JwtBearer, url: str, client: httpx.AsyncClient, clock: Cal
                 issued_at=now.timestamp(),
                 expires_at=int((now + ASSERTION_LASTS).timestamp()),
             )
-        except (PyJWTError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the library says of a key that is none
             raise Unauthorized(f"api.auth.private_key cannot sign: {type(error).__name__}; is it a PEM key?") from None
         return form
 

@@ -55,8 +55,11 @@ def _unknown_sources(routes: list[tuple[int, Any]], sources: Mapping[str, Any]) 
 def _blind_refreshes(routes: list[tuple[int, Any]], sources: Mapping[str, Any]) -> Iterator[Mistake]:
     for index, route in routes:
         source = route.get("source")
-        known = isinstance(source, str) and source in sources
-        if known and route.get("refresh") is True and not _mapping(sources[source]).get("api"):
+        if not isinstance(source, str) or source not in sources or route.get("refresh") is not True:
+            continue
+        if _mapping(sources[source]).get("type") == "webhook":
+            yield ("routes", index, "refresh"), "is not for a source of type webhook, which has no API: remove it"
+        elif not _mapping(sources[source]).get("api"):
             yield ("routes", index, "refresh"), f"needs the tracker's API: give source {source} its `api`, or remove it"
 
 

@@ -14,7 +14,8 @@ def arms(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) is Annotated:
         return arms(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
-        return tuple(arm for arm in get_args(annotation) if arm is not NoneType)
+        found = tuple(arm for arm in get_args(annotation) if arm is not NoneType)
+        return arms(found[0]) if len(found) == 1 else found
     return (annotation,)
 
 

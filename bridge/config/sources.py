@@ -209,6 +209,12 @@ class SalesforceSource(_PolledSource):
 # -- anything that posts JSON ------------------------------------------------------------------------------------------------------
 
 
+ClosedTemplate = Annotated[
+    Annotated[Text, Tag("template")] | Annotated[list[Text], Field(min_length=1), Tag("names")],
+    Discriminator(lambda value: "names" if isinstance(value, list) else "template"),
+]
+
+
 class TicketTemplates(Section):
     """What of a ticket stands where in the body. Every text is a Jinja2 template that sees `fields`, the body's JSON."""
 
@@ -216,8 +222,9 @@ class TicketTemplates(Section):
     key: Text | None = Field(default=None, description="What people call it. By default the id.")
     title: Text | None = Field(default=None, description="Its title.")
     status: Text | None = Field(default=None, description="Its status.")
-    closed: Annotated[str | list[Text] | None, Field(union_mode="left_to_right")] = Field(
-        default=None, description="True or false: `{{ fields.state == 'closed' }}`. Or a list of closed statuses."
+    closed: ClosedTemplate | None = Field(
+        default=None,
+        description="True or false: `{{ fields.state == 'closed' }}`. Or a list of closed statuses.",
     )
     deleted: Text | None = Field(default=None, description="True where the message says that the ticket is deleted.")
     updated: Text | None = Field(
@@ -244,11 +251,17 @@ class TicketTemplates(Section):
         return self
 
 
+def _header_name(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9-]{1,100}", value):
+        return value
+    raise ValueError("must be a header's name, such as `X-Gitlab-Token`, without `:`")
+
+
 class WebhookSource(_Source):
     """Any tracker that posts JSON."""
 
     type: Literal["webhook"] = Field(description="The kind of tracker.")
-    header: Text | None = Field(
+    header: Annotated[Text, AfterValidator(_header_name)] | None = Field(
         default=None,
         description="The header that carries the signature (`hmac`, by default X-Hub-Signature) or the token "
         "(`bearer`, by default Authorization): `X-Gitlab-Token`.",
@@ -257,6 +270,12 @@ class WebhookSource(_Source):
         default=None, description="The task's `externalTag`. By default the source's name."
     )
     ticket: TicketTemplates = Field(description="How its bodies read.")
+
+    @model_validator(mode="after")
+    def _header_is_read(self) -> Self:
+        if self.header is not None and self.verify not in {"hmac", "bearer"}:
+            raise misfit([(("header",), f"is not read with `verify: {self.verify}`: use hmac or bearer, or remove it")])
+        return self
 
 
 Source = Annotated[

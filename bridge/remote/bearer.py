@@ -32,7 +32,7 @@ class Issuer(Protocol):
 
 
 class BearerAuth(httpx.Auth):
-    """httpx's port for authentication. Concurrent requests share one renewal."""
+    """httpx's port for authentication. Concurrent requests share one renewal, and its failure."""
 
     requires_response_body = False
 
@@ -40,7 +40,7 @@ class BearerAuth(httpx.Auth):
         self._issuer = issuer
         self._clock = clock
         self._issued: Issued | None = None
-        self._renewal = asyncio.Lock()
+        self._renewal: asyncio.Task[Issued] | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send with the token; on a 401 send once more with a fresh one."""
@@ -54,11 +54,22 @@ class BearerAuth(httpx.Auth):
                 yield request
 
     async def _current(self, refused: Issued | None) -> Issued:
-        async with self._renewal:
-            known = self._issued
-            if known is None or known is refused or self._ends_soon(known):
-                known = self._issued = await self._issuer.issue()
+        known = self._issued
+        if known is not None and known is not refused and not self._ends_soon(known):
             return known
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(self._renewed)
+        return await asyncio.shield(self._renewal)  # one of those who wait may give up
+
+    async def _renew(self) -> Issued:
+        self._issued = await self._issuer.issue()
+        return self._issued
+
+    def _renewed(self, renewal: asyncio.Task[Issued]) -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # it was told to those who waited, if any still did
 
     def _ends_soon(self, issued: Issued) -> bool:
         return issued.ends_at is not None and issued.ends_at <= self._clock()

@@ -28,7 +28,9 @@ def _never_sent(error: Exception) -> bool:
     httpx-aiohttp reports a connection that broke after sending as a ConnectTimeout too; only its cause tells them apart. Taking one
     for the other would create a task twice.
     """
-    if isinstance(error, httpx.ConnectError | httpx.PoolTimeout | httpx.UnsupportedProtocol):
+    if isinstance(
+        error, httpx.ConnectError | httpx.PoolTimeout | httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError
+    ):
         return True
     cause = error.__cause__
     if isinstance(cause, aiohttp.ClientError):

@@ -15,6 +15,7 @@ from bridge.remote.broken import away, broken
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _NOBODY = httpx.Auth()
+_LONGEST_S = 365 * 24 * 3600
 _EARLY = timedelta(seconds=60)
 """How long before its end a token is renewed."""
 
@@ -45,7 +46,7 @@ async def ask(client: httpx.AsyncClient, url: str, now: datetime, **request: Any
     """An answer that is about the credentials. One that is about the server's day is `Unavailable`: no request of ours was sent."""
     try:
         response = await client.post(url, auth=_NOBODY, **request)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise Unavailable(f"no token: {broken(url, error, changes=False)}", sent=False) from error
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
         raise away(f"no token from {url}: {response.reason_phrase}", response, now, sent=False)
@@ -55,5 +56,5 @@ async def ask(client: httpx.AsyncClient, url: str, now: datetime, **request: Any
 def _renew_at(now: datetime, expires_in: object) -> datetime | None:
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
         return None
-    lasts = timedelta(seconds=expires_in)
+    lasts = timedelta(seconds=min(expires_in, _LONGEST_S))
     return now + max(lasts - _EARLY, lasts / 2)

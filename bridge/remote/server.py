@@ -46,7 +46,7 @@ class Server:
         except TimeoutError as error:
             late = TimeoutError(f"no answer within {self._timeout.total_seconds():g} s")
             raise broken(self.who, late, changes=changes) from error
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
             raise broken(self.who, error, changes=changes) from error
 
     async def aclose(self) -> None:

@@ -7,6 +7,7 @@ none of them meets a lock halfway. Readers have connections of their own. Postgr
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from bridge.errors import StoreUnavailable, Unstorable
 LOCK_TIMEOUT_S = 5
 """How long a transaction waits for another process's lock before its caller is told that the store is not available."""
 
+COMMAND_TIMEOUT = timedelta(seconds=30)
+"""How long PostgreSQL may take for a statement. A migration of a large table takes as long as it takes."""
+
 
 class Database:
     """An open database. `writing` and `reading` give connections in a transaction; errors leave them as `StoreUnavailable`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, command_timeout: timedelta | None = COMMAND_TIMEOUT) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.display = parsed.render_as_string(hide_password=True)
@@ -42,7 +46,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={
                     "timeout": LOCK_TIMEOUT_S,
-                    "command_timeout": 30,
+                    "command_timeout": command_timeout and command_timeout.total_seconds(),
                     "server_settings": {"synchronous_commit": "on", "application_name": "bridge"},
                 },
             )

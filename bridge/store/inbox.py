@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, delete, func, literal, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
@@ -91,8 +91,7 @@ class Inbox:
 
     async def pending(self, lane: Lane, limit: int) -> list[Delivery]:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
-        mine = deliveries.c.source.not_in(lane.but) if lane.source is None else deliveries.c.source == lane.source
-        sizes_of = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(mine)
+        sizes_of = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(_of(lane))
         query = sizes_of.order_by(deliveries.c.id).limit(limit)
         async with self._database.reading() as connection:
             found = [(row[0], row[1]) for row in await connection.execute(query)]
@@ -163,6 +162,15 @@ class Inbox:
             self._on_append(source)
         return len(sources)
 
+    async def unpark(self, lane: Lane, reason: str) -> None:
+        """Hand a lane's parked deliveries whose reason begins so to the intake once more."""
+        async with self._database.writing() as connection:
+            parked = _in_state(DeliveryState.PARKED, deliveries.c.id).where(
+                _of(lane), deliveries.c.reason.startswith(reason, autoescape=True)
+            )
+            again = update(deliveries).where(deliveries.c.id.in_(parked))
+            await connection.execute(again.values(state=DeliveryState.PENDING, reason=None))
+
     async def prune(self, before: datetime, limit: int = 1000) -> int:
         """Remove up to `limit` handled deliveries from before a time. What waits for a person stays."""
         done = (DeliveryState.APPLIED, DeliveryState.IGNORED)
@@ -195,8 +203,12 @@ def _weight(request: Sequence[NewDelivery]) -> int:
 
 def _in_state(state: DeliveryState, *columns: Any) -> Select[Any]:
     # the literal lets the engines see that the partial index of the state applies
-    inline: BindParameter[Any] = bindparam("state", state, literal_execute=True)
+    inline: BindParameter[Any] = bindparam("in_state", state, literal_execute=True)
     return select(*columns).select_from(deliveries).where(deliveries.c.state == inline)
+
+
+def _of(lane: Lane) -> ColumnElement[bool]:
+    return deliveries.c.source.not_in(lane.but) if lane.source is None else deliveries.c.source == lane.source
 
 
 def _pending(*columns: Any) -> Select[Any]:

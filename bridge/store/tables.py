@@ -85,7 +85,7 @@ deliveries = Table(
     UniqueConstraint("source", "dedupe_key"),
     Index("deliveries_ticket", "source", "ticket_id", "id"),
     Index(
-        "deliveries_pending",
+        "deliveries_waiting",
         "source",
         "id",
         sqlite_where=text("state = 'pending'"),

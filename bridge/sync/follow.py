@@ -11,7 +11,6 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.errors import TemplateError
 from bridge.fold import Snapshot, fold
 from bridge.model import Completion, Facts, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
@@ -54,18 +53,16 @@ class Follower:
     def wants_look(self, said: Observation) -> bool:
         """Whether the ticket should be read from its tracker before it is decided on.
 
-        Where the message does not tell whether the ticket is closed; and where the route that would take it asks for it, or, with
-        what the message tells, might.
+        Where the message does not tell whether the ticket is closed, and where any route of the source asks for it: which route takes
+        the ticket may depend on what the message does not tell.
         """
-        if said.state is None:
-            return True
-        if said.state is TicketState.DELETED or not any(route.refresh for route in self.routes.of(self.source)):
+        if said.state is TicketState.DELETED:
             return False
-        try:
-            route = self.routes.select(self._view(said.ticket_id, said.facts))
-        except TemplateError:
-            return True
-        return route is None or route.refresh
+        return said.state is None or any(route.refresh for route in self.routes.of(self.source))
+
+    def learn(self, known: Known, told: Observation) -> Known:
+        """What is known beside the ticket's own word; nothing is decided by it."""
+        return Known(fold(known.snapshot, told), known.link)
 
     def refresh(self, link: Link, snapshot: Snapshot) -> Link:
         """The link with what it may need to send rendered anew. Raises `TemplateError`."""

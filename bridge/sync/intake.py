@@ -14,14 +14,20 @@ from bridge.model import Delivery, DeliveryState, Link, Observation
 from bridge.store import Lane, Store, Verdict
 from bridge.store.links import TicketRef
 from bridge.sync.follow import Follower, Known
-from bridge.sync.look import Look
+from bridge.sync.look import Look, Looked
 from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
 BATCH = 100
 
+UNASKED = "its tracker could not be asked"
+"""How the reason begins of a delivery that was decided without it, or waits for it."""
+
 Said = Observation | Ignored | BridgeError
 """What a delivery says, or why it cannot be read."""
+
+Read = Looked | Ignored | BridgeError
+"""The same, once its tracker was asked where that is wanted."""
 
 _log = structlog.get_logger()
 
@@ -52,13 +58,17 @@ class Intake:
         self._look = look
         self._clock = clock
         self._on_due = on_due
+        self._owes = look is not None
         self._waker = Waker(f"the intake of {lane.source or 'unknown sources'}", self.drain)
         self.wake = self._waker.wake
         self.run = self._waker.run
         self.stop = self._waker.stop
 
     async def drain(self) -> None:
-        """Take every delivery that is there."""
+        """Take every delivery that is there, and first those that waited for the tracker, once it can be asked again."""
+        if self._owes and self._look is not None and not self._look.pausing:
+            await self._store.inbox.unpark(self._lane, UNASKED)
+            self._owes = False
         while batch := await self._store.inbox.pending(self._lane, BATCH):
             try:
                 if not await self._take(batch):
@@ -89,7 +99,7 @@ class Intake:
         async with self._store.database.writing() as connection:
             ours = await self._store.inbox.lock(connection, [delivery.id for delivery in batch])
             read = [(delivery, said) for delivery, said in read if delivery.id in ours]
-            refs = {(d.source, said.ticket_id) for d, said in read if isinstance(said, Observation)}
+            refs = {(d.source, looked.said.ticket_id) for d, looked in read if isinstance(looked, Looked)}
             found = await self._store.links.known(connection, refs, now)
             before = {ref: Known(*known) for ref, known in found.items()}
             after = dict(before)
@@ -108,12 +118,10 @@ class Intake:
             self._on_due()
         return len(read)
 
-    async def _looked(self, read: Sequence[tuple[Delivery, Said]]) -> Sequence[tuple[Delivery, Said]]:
-        """The same; what wants it as its tracker shows it now."""
-        if self._look is None:
-            return read
+    async def _looked(self, read: Sequence[tuple[Delivery, Said]]) -> Sequence[tuple[Delivery, Read]]:
+        """The same, with what the tracker shows of the tickets where that is wanted."""
         said = [said for _, said in read if isinstance(said, Observation)]
-        looked = iter(await self._look.complete(said))
+        looked = iter([Looked(one) for one in said] if self._look is None else await self._look.look(said))
         return [(delivery, next(looked) if isinstance(said, Observation) else said) for delivery, said in read]
 
     def _read(self, delivery: Delivery) -> Said:
@@ -130,7 +138,7 @@ class Intake:
     def _apply(
         self,
         delivery: Delivery,
-        said: Said,
+        said: Read,
         known: dict[TicketRef, Known],
         now: datetime,
     ) -> Verdict:
@@ -138,11 +146,12 @@ class Intake:
         match said:
             case Ignored(reason):
                 return Verdict(delivery.id, DeliveryState.IGNORED, reason, delivery.ticket_id)
-            case Observation(ticket_id=ticket_id):
+            case Looked(said=Observation(ticket_id=ticket_id)):
                 assert self._follower is not None  # noqa: S101 - without one nothing is read
                 judgement = judge(self._follower, delivery, said, known[delivery.source, ticket_id], now)
                 if judgement.known is not None:
                     known[delivery.source, ticket_id] = judgement.known
+                self._owes |= said.missed and judgement.verdict.state is DeliveryState.PARKED
                 return judgement.verdict
             case error:
                 return Verdict(delivery.id, DeliveryState.PARKED, str(error), delivery.ticket_id)
@@ -151,6 +160,8 @@ class Intake:
         for delivery, verdict in zip(batch, verdicts, strict=True):
             log = _log.bind(source=delivery.source, delivery=delivery.id, **_ticket(delivery, verdict, known))
             match verdict.state:
+                case DeliveryState.PARKED if (verdict.reason or "").startswith(UNASKED):
+                    log.warning("delivery waits for its tracker", reason=verdict.reason)
                 case DeliveryState.PARKED:
                     log.error(
                         "delivery parked",
@@ -163,22 +174,27 @@ class Intake:
                     log.debug("delivery applied", note=verdict.reason)
 
 
-def judge(follower: Follower, delivery: Delivery, said: Observation, known: Known, now: datetime) -> Judgement:
-    """Fold one observation. What fails on this ticket parks the delivery and changes nothing."""
+def judge(follower: Follower, delivery: Delivery, looked: Looked, known: Known, now: datetime) -> Judgement:
+    """Fold what a delivery says, and what its tracker showed. What fails on this ticket parks the delivery and changes nothing."""
+    ticket_id = looked.said.ticket_id
     try:
-        after = follower.follow(known, said, now)
+        known = known if looked.beside is None else follower.learn(known, looked.beside)
+        after = follower.follow(known, looked.deciding, now)
     except TemplateError as error:
-        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, str(error), said.ticket_id))
+        reason = f"{UNASKED}, and its message alone does not do: {error}" if looked.missed else str(error)
+        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, reason, ticket_id))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's
         _log.exception("a delivery cannot be applied", delivery=delivery.id, source=delivery.source)
         reason = f"cannot be applied: {type(error).__name__}: {error}"
-        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, reason, said.ticket_id))
+        return Judgement(Verdict(delivery.id, DeliveryState.PARKED, reason, ticket_id))
+    unasked = f"{UNASKED}: its message decided alone" if looked.missed else None
     if after.link is None:
         reason = f"no route of source {follower.source!r} selects this ticket"
-        return Judgement(Verdict(delivery.id, DeliveryState.IGNORED, reason, said.ticket_id), after)
-    older = said.version < after.snapshot.version
-    note = "older than what is known of the ticket" if older else None
-    return Judgement(Verdict(delivery.id, DeliveryState.APPLIED, note, said.ticket_id), after)
+        reason = f"{reason}; {unasked}" if unasked else reason
+        return Judgement(Verdict(delivery.id, DeliveryState.IGNORED, reason, ticket_id), after)
+    older = looked.deciding.version < after.snapshot.version
+    note = "older than what is known of the ticket" if older else unasked
+    return Judgement(Verdict(delivery.id, DeliveryState.APPLIED, note, ticket_id), after)
 
 
 def _ticket(delivery: Delivery, verdict: Verdict, known: Mapping[TicketRef, Known]) -> dict[str, object]:

@@ -1,17 +1,17 @@
-"""Looking: a ticket is read from its tracker before it is decided on, where its route asks for it or its message tells too little.
+"""Looking: a ticket is read from its tracker before it is decided on, where its source's routes ask for it or its message tells too little.
 
 What a message tells is the fallback: while the API is away the intake goes on without it, and does not wait for it again and again.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from bridge.apis import TicketApi
-from bridge.errors import RateLimited, RemoteError, Unauthorized, Unavailable
+from bridge.errors import RateLimited, Unauthorized
 from bridge.model import EVENT, Observation
 from bridge.sync.follow import Follower
 
@@ -24,6 +24,31 @@ LONGEST_PAUSE = timedelta(minutes=5)
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a message said of a ticket, and what its tracker showed when it was asked.
+
+    `missed`: it should have been asked, and could not be.
+    """
+
+    said: Observation
+    shown: Observation | None = None
+    missed: bool = False
+
+    @property
+    def deciding(self) -> Observation:
+        """The ticket's own word, if there is one."""
+        return self.said if self.shown is None else self.shown
+
+    @property
+    def beside(self) -> Observation | None:
+        """What only the message told, and no newer than the ticket's own word: a time of arrival shall not outdo it."""
+        if self.shown is None:
+            return None
+        facts = {name: value for name, value in self.said.facts.items() if name not in self.shown.facts}
+        return Observation(self.said.ticket_id, min(self.said.version, self.shown.version), facts, None)
+
+
 class Look:
     """Looks at the tickets of one source."""
 
@@ -34,42 +59,51 @@ class Look:
         self._pause = FIRST_PAUSE
         self._away_until: datetime | None = None
 
-    async def complete(self, said: Sequence[Observation]) -> Sequence[Observation]:
-        """The observations; in the place of each that wants it, the ticket as its tracker has it now, if it is shown."""
-        wanting = {one.ticket_id for one in said if self._follower.wants_look(one)}
-        if not wanting or (self._away_until is not None and self._clock() < self._away_until):
-            return said
+    @property
+    def pausing(self) -> bool:
+        """Whether the tracker is left alone for a while, because it could not be asked."""
+        return self._away_until is not None and self._clock() < self._away_until
+
+    async def look(self, said: Sequence[Observation]) -> Sequence[Looked]:
+        """Each observation, with what its tracker shows where that is wanted."""
+        wanting = [self._follower.wants_look(one) for one in said]
+        ids = sorted({one.ticket_id for one, wants in zip(said, wanting, strict=True) if wants})
+        if not ids:
+            return [Looked(one) for one in said]
+        shown = None if self.pausing else await self._ask(ids)
+        if shown is None:
+            return [Looked(one, missed=wants) for one, wants in zip(said, wanting, strict=True)]
+        return [
+            Looked(one, shown.get(one.ticket_id) if wants else None) for one, wants in zip(said, wanting, strict=True)
+        ]
+
+    async def _ask(self, ticket_ids: Sequence[str]) -> Mapping[str, Observation] | None:
+        """The tickets that the tracker shows; None if it could not be asked. Whatever goes wrong, the messages are still there."""
         try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                found = await self._api.look(sorted(wanting))
-        except TimeoutError:
-            self._missed(Unavailable(f"no answer within {PATIENCE.total_seconds():g} s", sent=False))
-            return said
-        except RemoteError as error:
+            async with asyncio.timeout(2 * PATIENCE.total_seconds()):
+                tickets = await self._api.look(ticket_ids, PATIENCE)
+                shown = {ticket_id: self._observed(ticket) for ticket_id, ticket in tickets.items()}
+        except Exception as error:  # noqa: BLE001 - an API that is no necessity must not stop what can go on without it
             self._missed(error)
-            return said
+            return None
         self._pause, self._away_until = FIRST_PAUSE, None
-        return [self._completed(one, found) for one in said]
+        return {ticket_id: observation for ticket_id, observation in shown.items() if observation is not None}
 
-    def _completed(self, said: Observation, found: Mapping[str, Mapping[str, object]]) -> Observation:
-        """The ticket's own word, completed by what the message tells beside it. It is the newer: it was read after the message came."""
-        ticket = found.get(said.ticket_id)
-        if ticket is None or not self._follower.wants_look(said):
-            return said
-        shown = self._follower.tracker.observe(ticket, self._clock())
-        if not isinstance(shown, Observation):
-            return said
-        facts = {**said.facts, **shown.facts, EVENT: said.facts.get(EVENT, "")}
-        return replace(shown, facts=facts, version=max(shown.version, said.version))
+    def _observed(self, ticket: Mapping[str, object]) -> Observation | None:
+        observation = self._follower.tracker.observe(ticket, self._clock())
+        if not isinstance(observation, Observation):
+            return None
+        facts = {name: value for name, value in observation.facts.items() if name != EVENT}  # which is the message's
+        return replace(observation, facts=facts)
 
-    def _missed(self, error: RemoteError) -> None:
-        wait = error.retry_after if isinstance(error, RateLimited) else self._pause
+    def _missed(self, error: Exception) -> None:
+        wait = max(error.retry_after, self._pause) if isinstance(error, RateLimited) else self._pause
         wait = LONGEST_PAUSE if isinstance(error, Unauthorized) else wait
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self._away_until = self._clock() + wait
         _log.warning(
             "the tracker could not be asked; its messages decide alone",
             source=self._follower.source,
-            error=str(error),
+            error=str(error) or type(error).__name__,
             again_in_s=wait.total_seconds(),
         )

@@ -45,9 +45,9 @@ class Webhook:
         The same bytes are a duplicate only if the message tells a time; without one a ticket may truly look as it did before.
         """
         del headers
-        read_object(body)
+        message = read_object(body)
         digest = hashlib.sha256(body).hexdigest()
-        again = "" if "updated" in self._templates else f":{received_at.timestamp()}"
+        again = "" if self._tells_time(message) else f":{received_at.timestamp()}"
         return [Recognised(event="webhook", ticket_id=None, dedupe_key=f"body:{digest}{again}", body=body)]
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
@@ -56,14 +56,14 @@ class Webhook:
 
     def observe(self, message: Mapping[str, Any], received_at: datetime) -> Observation | Ignored:
         """What a body says. Raises `TemplateError`."""
-        ticket_id = templates.as_text(self._id({"fields": message})).strip()[:_LONGEST_NAME]
+        ticket_id = self._ticket_id(message)
         if not ticket_id:
             return Ignored(f"{self._at}.id is empty for this body, so it is of no ticket")
         said = {part: render({"fields": message}) for part, render in self._templates.items()}
         facts = self._facts(message, said)
         state = self.state(facts)
         updated = self._time("updated", said.get("updated")) or int(received_at.timestamp() * 1000)
-        return Observation(clean(ticket_id), version(updated, 0, state, facts), facts, state)
+        return Observation(ticket_id, version(updated, 0, state, facts), facts, state)
 
     def state(self, facts: Facts) -> TicketState | None:
         """As the templates `deleted` and `closed` say."""
@@ -82,6 +82,24 @@ class Webhook:
             labels=tuple(facts.get("@labels") or ()),
             **{part: facts.get(f"@{part}") for part in (*_TEXTS, *_TIMES)},
         )
+
+    def _tells_time(self, message: Mapping[str, Any]) -> bool:
+        try:
+            return bool(self._time("updated", self._templates["updated"]({"fields": message})))
+        except (KeyError, TemplateError):
+            return False
+
+    def _ticket_id(self, message: Mapping[str, Any]) -> str:
+        """The id as a text; "" for none."""
+        found = self._id({"fields": message})
+        if isinstance(found, bool) or not isinstance(found, str | int | None):
+            raise TemplateError(
+                f"{self._at}.id: gives a {type(found).__name__}, which is no id; name the field that is one"
+            )
+        ticket_id = clean(templates.as_text(found).strip())
+        if len(ticket_id) > _LONGEST_NAME:
+            raise TemplateError(f"{self._at}.id: gives more than {_LONGEST_NAME} characters, which is no id")
+        return ticket_id
 
     def _facts(self, message: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
         """The body's fields, and beside them what the templates made of it. What a template gives as none is not spoken of."""

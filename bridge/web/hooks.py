@@ -27,8 +27,10 @@ from bridge.web.verify import verify_body, verify_token
 
 RETRY_AFTER_S = 5
 
-_KEPT_HEADERS = ("content-type", "user-agent")
-_KEPT_PREFIX = "x-atlassian-"
+_KEPT_HEADERS = frozenset(
+    {"content-type", "user-agent"}
+    | {f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace")}
+)
 _KEPT_LENGTH = 500
 
 _LARGE = 256 * 1024
@@ -150,11 +152,7 @@ def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> boo
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that help to understand a delivery later; none that could hold a secret."""
-    return {
-        name: value[:_KEPT_LENGTH]
-        for name, value in headers.items()
-        if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIX)
-    }
+    return {name: value[:_KEPT_LENGTH] for name, value in headers.items() if name in _KEPT_HEADERS}
 
 
 def _accepted(ids: Sequence[DeliveryId | None]) -> Response:

@@ -12,7 +12,7 @@ _PENDING = sa.text("state = 'pending'")
 
 
 def upgrade() -> None:
-    op.drop_index("deliveries_pending", "deliveries")
     op.create_index(
-        "deliveries_pending", "deliveries", ["source", "id"], sqlite_where=_PENDING, postgresql_where=_PENDING
+        "deliveries_waiting", "deliveries", ["source", "id"], sqlite_where=_PENDING, postgresql_where=_PENDING
     )
+    op.drop_index("deliveries_pending", "deliveries")

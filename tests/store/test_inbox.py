@@ -97,3 +97,20 @@ async def test_retention_removes_what_is_handled_and_old(store: Store) -> None:
     await judge(store, DeliveryState.PARKED, ids[1])
     assert await store.inbox.prune(NOW + timedelta(seconds=3)) == 1
     assert [each.id for each in await store.inbox.list(DeliveryFilter())] == [ids[3], ids[2], ids[1]]
+
+
+async def test_parked_deliveries_of_a_lane_are_handed_on_by_their_reason(store: Store) -> None:
+    ids = await store.inbox.append([delivery(number, source=source) for number, source in enumerate("aabx")])
+    reasons = ["away: for a while", "broken", "away", "away"]
+    async with store.database.writing() as connection:
+        parked = [
+            Verdict(number, DeliveryState.PARKED, reason)
+            for number, reason in zip(ids, reasons, strict=True)
+            if number is not None
+        ]
+        await store.inbox.judge(connection, parked)
+    await store.inbox.unpark(Lane("a"), "away")
+    assert [each.id for each in await store.inbox.pending(Lane("a"), 10)] == [ids[0]]
+    await store.inbox.unpark(Lane(None, but=("a", "b")), "away")
+    assert [each.id for each in await store.inbox.pending(Lane(None, but=("a", "b")), 10)] == [ids[3]]
+    assert not await store.inbox.pending(Lane("b"), 10)

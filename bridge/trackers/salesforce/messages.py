@@ -8,7 +8,7 @@ query's answer or a change event. Everything but the record is optional.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -21,10 +21,13 @@ from bridge.trackers.values import as_object, as_text, clean, milliseconds
 
 RecordMessage = dict[str, Any]
 
+MOST_KEPT_BYTES = 64 * 1024 * 1024
+
 MOST_RECORDS = 2000
 """Of one JSON body: as many as a page of a query's answer has."""
 
 _TOLD = ("event", "object", "organizationId", "instanceUrl", "notificationId")
+_LONGEST_TEXT = 255
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 
 
@@ -38,6 +41,8 @@ def record_messages(body: bytes) -> list[RecordMessage]:
     if not is_json(body):
         return _of_outbound_message(body)
     message = read_value(body)
+    if isinstance(message, list) and len(message) > MOST_RECORDS:
+        raise MalformedBody(f"the body has more than {MOST_RECORDS} records")
     records = list(islice(_of_json(message), MOST_RECORDS + 1)) or [{"event": "unknown", "record": None}]
     if len(records) > MOST_RECORDS:
         raise MalformedBody(f"the body has more than {MOST_RECORDS} records")
@@ -97,8 +102,25 @@ def _of_change_event(event: Mapping[str, Any]) -> Iterator[RecordMessage]:
         }
 
 
-def encode(message: RecordMessage) -> bytes:
-    """As it is kept. Raises `MalformedBody` for what is nested more deeply than a record can be."""
+def encode_all(messages: Sequence[RecordMessage]) -> list[bytes]:
+    """As they are kept. Raises `MalformedBody` if that is far more than the body was: what all share is repeated in each."""
+    kept: list[bytes] = []
+    size = 0
+    for message in messages:
+        kept.append(_encode(message))
+        size += len(kept[-1])
+        if size > MOST_KEPT_BYTES:
+            raise MalformedBody(
+                f"the body's records are more than {MOST_KEPT_BYTES} bytes, each with what all of them share"
+            )
+    return kept
+
+
+def _encode(message: RecordMessage) -> bytes:
+    """Raises `MalformedBody` for what is nested more deeply than a record can be."""
+    for name in (*_TOLD, "element"):
+        if len(message.get(name) or "") > _LONGEST_TEXT:
+            raise MalformedBody(f"the body's {name} is longer than {_LONGEST_TEXT} characters")
     kept = {name: value for name, value in message.items() if value is not None or name == "record"}
     try:
         return orjson.dumps(kept)

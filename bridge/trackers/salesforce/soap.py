@@ -72,7 +72,9 @@ def read_outbound_message(body: bytes) -> OutboundMessage | str:
     root = _parse(body)
     content = root
     if root.name == "Envelope" and (inside := root.child("Body")) is not None and inside.children:
-        content = inside.children[0]
+        content, *more = inside.children
+        if more:
+            raise MalformedBody("the SOAP body holds more than one element")
     if content.name != "notifications":
         return content.name
     return OutboundMessage(
@@ -83,7 +85,10 @@ def read_outbound_message(body: bytes) -> OutboundMessage | str:
 
 
 def _notification(element: _Element) -> Notification:
-    record = element.child("sObject")
+    records = list(element.all("sObject"))
+    if len(records) > 1:
+        raise MalformedBody("a notification holds more than one sObject")
+    record = records[0] if records else None
     if record is None or _is_nil(record):
         return Notification(_text_of(element, "Id"), None, None)
     kind = record.attributes.get(_TYPE, "").rpartition(":")[2] or None

@@ -14,7 +14,7 @@ from bridge.model import EVENT, KEY, URL, Facts, Observation, Ticket, TicketStat
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
 from bridge.trackers.salesforce.ids import normal_id, same_org
-from bridge.trackers.salesforce.messages import RecordMessage, encode, record_messages
+from bridge.trackers.salesforce.messages import RecordMessage, encode_all, record_messages
 from bridge.trackers.values import as_object, as_text, clean, digest, milliseconds, version, without_own_names
 
 STANDARD_FIELDS: Mapping[str, Sequence[str]] = {
@@ -54,16 +54,15 @@ class Salesforce:
         messages = record_messages(body)
         for message in messages:
             self._check_organization(message)
-        return [self._recognised(message, received_at) for message in messages]
-
-    def _recognised(self, message: RecordMessage, received_at: datetime) -> Recognised:
-        body = encode(message)
-        return Recognised(
-            event=str(message["event"])[:_LONGEST_NAME],
-            ticket_id=_record_id(message),
-            dedupe_key=self._dedupe_key(message, received_at),
-            body=body,
-        )
+        return [
+            Recognised(
+                event=str(message["event"]),
+                ticket_id=_record_id(message),
+                dedupe_key=self._dedupe_key(message, received_at),
+                body=body,
+            )
+            for message, body in zip(messages, encode_all(messages), strict=True)
+        ]
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What a record message says."""
@@ -82,7 +81,7 @@ class Salesforce:
         facts = self._facts(message, record, ticket_id)
         state = self.state(facts)
         updated = self._told_time(message, record) or int(received_at.timestamp() * 1000)
-        return Observation(ticket_id, version(updated, 0, state, facts), facts, state)
+        return Observation(ticket_id, version(updated, milliseconds(message.get("readAt")), state, facts), facts, state)
 
     def state(self, facts: Facts) -> TicketState | None:
         """By IsClosed; where that is not told by the statuses that mean closed."""
@@ -127,6 +126,8 @@ class Salesforce:
         facts = {**without_own_names(record), "Id": ticket_id, EVENT: as_text(message.get("event")) or ""}
         if self._closed and "IsClosed" not in record and self._get(record, "status") is not None:
             facts["IsClosed"] = None  # this status decides, not what an older message said
+        if len(record) > 1:
+            facts.setdefault("IsDeleted", False)  # what shows its fields is there
         if key := (_as_written(self._get(record, "key")) or "")[:_LONGEST_NAME]:
             facts[KEY] = key
         if address := as_text(message.get("instanceUrl")) or self._address:
@@ -171,7 +172,7 @@ def _flag(value: Any) -> bool | None:
 
 
 def _as_written(value: Any) -> str | None:
-    """A field as a text: a number as JSON writes it."""
+    """A field as a text: a number, true and false as JSON writes them."""
     if isinstance(value, str):
         return clean(value)
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return str(value).lower() if isinstance(value, int | float) else None
