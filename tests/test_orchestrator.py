@@ -368,6 +368,17 @@ async def test_wrong_credentials_are_told_without_the_secret(auth: dict[str, str
     assert "wr0ng" not in str(caught.value)
 
 
+async def test_a_sign_in_that_fails_is_tried_once_for_all_who_wait() -> None:
+    server = TokenServer()
+    async with (
+        serving(server.app()) as url,
+        client(url, auth={**CREDENTIALS, "client_secret": "wr0ng"}) as orchestrator,
+    ):
+        ended = await asyncio.gather(*(create(orchestrator) for _ in range(16)), return_exceptions=True)
+    assert {type(error) for error in ended} == {Unauthorized}
+    assert len(server.forms) == 1
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_token_endpoint_that_is_away_is_not_a_wrong_secret(status: int) -> None:
     async with answering(lambda _: Response("away", status)) as url, client(url, auth=CREDENTIALS) as orchestrator:

@@ -1232,3 +1232,37 @@ async def test_nothing_that_comes_is_a_mistake_of_ours(bridge: Bridge, bodies: l
         if answer.headers["content-type"].startswith("text/xml"):
             ElementTree.fromstring(answer.content)
     assert [delivery["reason"] for delivery in await judged(bridge) if delivery["state"] == "parked"] == []
+
+
+# -- what all records of a body share ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["event", "object", "instanceUrl", "notificationId", "organizationId"])
+def test_a_long_text_is_not_repeated_for_every_record(name: str) -> None:
+    records = [{"Id": f"500{number:012}"} for number in range(2000)]
+    with pytest.raises(MalformedBody, match="longer than 255 characters"):
+        recognised({name: "x" * 100_000, "records": records}, salesforce(organization_id=None))
+
+
+def test_the_fields_of_a_change_event_are_not_repeated_without_bound() -> None:
+    header = {"changeType": "UPDATE", "recordIds": [f"500{number:012}" for number in range(2000)]}
+    with pytest.raises(MalformedBody, match="each with what all of them share"):
+        recognised({"ChangeEventHeader": header, "Description": "x" * 200_000})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        outbound(a_case()).replace("</soapenv:Body>", "<notifications/></soapenv:Body>"),
+        outbound(a_case()).replace("</Notification>", "<sObject><Id>500000000000001</Id></sObject></Notification>"),
+    ],
+    ids=["two elements in the body", "two records in a notification"],
+)
+def test_a_message_is_acknowledged_whole_or_not_at_all(body: str) -> None:
+    with pytest.raises(MalformedBody, match="more than one"):
+        recognised(body)
+
+
+def test_the_checksum_of_an_id_may_be_in_other_capitals() -> None:
+    ids = [{"Id": "500xx000000bX2B"}, {"Id": "500xx000000bX2BAAU"}, {"Id": "500xx000000bX2Baau"}]
+    assert {found.ticket_id for found in recognised(ids)} == {CASE}

@@ -702,3 +702,47 @@ def test_a_name_of_ours_in_the_body_is_not_taken_for_ours() -> None:
 def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBody):
         webhook().recognise({}, body, NOW)
+
+
+# -- what a message does not tell --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_without_a_time_a_ticket_may_look_as_it_did_before(
+    world: World, orchestrator: str, tmp_path: Path
+) -> None:
+    """`updated` is configured, and these bodies have none: opened, closed and opened again are three deliveries."""
+    ticket = {
+        "id": "{{ fields.id }}",
+        "closed": "{{ fields.state == 'closed' }}",
+        "updated": "{{ fields.at | default(none) }}",
+    }
+    source = {"type": "webhook", "verify": "none", "ticket": ticket}
+    routes = [{"name": "all", "source": "desk", "task": {"catalog": "Tickets"}}]
+    async with bridge_running(configured(tmp_path, orchestrator, sources={"desk": source}, routes=routes)) as bridge:
+        for state, completions in (("open", [0]), ("closed", [1]), ("open", [1, 0])):
+            answer = await bridge.http.post("/hooks/desk", json={"id": 1, "state": state})
+            assert answer.json()["duplicates"] == 0
+            await tasks_are(world, *completions)
+
+
+@pytest.mark.anyio
+async def test_the_header_with_the_token_is_not_kept(tmp_path: Path) -> None:
+    name = "X-Atlassian-Token"
+    async with bridge_with(tmp_path, verify="bearer", header=name, secrets=["s3cret-token"]) as bridge:
+        assert (await bridge.http.post("/hooks/tracker", json={"id": 1}, headers={name: "s3cret-token"})).is_success
+        assert "s3cret-token" not in (await bridge.http.get("/api/v1/deliveries/1")).text
+
+
+@pytest.mark.anyio
+async def test_a_plus_in_the_addresss_token_need_not_be_encoded(tmp_path: Path) -> None:
+    async with bridge_with(tmp_path, verify="query", secrets=["ab+c/d="]) as bridge:
+        for token in ("ab+c/d=", "ab%2Bc%2Fd%3D"):
+            assert (await bridge.http.post(f"/hooks/tracker?token={token}", json={"id": 1})).status_code == 202
+
+
+@pytest.mark.parametrize("found", [{"id": 1}, [1], True, 1.5, "x" * 256])
+def test_an_id_that_is_none_fails_with_the_templates_key(found: object) -> None:
+    source = WebhookSource.model_validate({"type": "webhook", "secrets": ["s"], "ticket": {"id": "{{ fields.issue }}"}})
+    with pytest.raises(TemplateError, match=r"sources\.desk\.ticket\.id: gives .* which is no id"):
+        Webhook("desk", source).observe({"issue": found}, NOW)

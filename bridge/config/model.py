@@ -196,7 +196,7 @@ class Route(Section):
     completion: CompletionTemplate = Field(default=CompletionTemplate(), description="Its completion.")
     refresh: bool = Field(
         default=False,
-        description="Read the ticket through the source's `api` before deciding; while that is away, by the message.",
+        description="Read the source's tickets through its `api` before deciding; while that is away, go by the message.",
     )
     on_reopen: Literal["new_task", "ignore"] = Field(
         default="new_task", description="When a ticket opens again after its task was completed."
