@@ -102,6 +102,19 @@ class Task:
     completions: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One change of a task, as `TaskActivities` lists it. `kind` is a word of the definition's `ActivityType`."""
+
+    id: int
+    task: Task
+    kind: str
+    at: datetime
+    by: User | None = None
+    target: User | None = None  # to whom the task was assigned by it
+    assigned_before: User | None = None
+
+
 DEFAULT_FOLDERS = (Folder(id=1, path="Shared", catalogs=("Tickets",)),)
 DEFAULT_USERS = (
     User(1001, "ada@example.com", "Ada", "Lovelace"),
@@ -134,6 +147,10 @@ class World:
         self.journal = Journal()
         self.catalogs = _catalogs(self.folders, clock())
         self._ids = iter(ids or itertools.count(1))
+        self.listeners: list[Callable[[Activity], None]] = []
+        """Told of every change, after it was made."""
+        self._activities: dict[int, list[Activity]] = {}
+        self._activity_ids = itertools.count(1)
         self._tasks: dict[int, Task] = {}
         self._by_key: dict[UUID, Task] = {}
         self._by_parent: dict[str, list[Task]] = {}
@@ -145,6 +162,7 @@ class World:
         self._tasks.clear()
         self._by_key.clear()
         self._by_parent.clear()
+        self._activities.clear()
 
     # -- looking -------------------------------------------------------------------------------------------------------------------
 
@@ -177,6 +195,10 @@ class World:
         """The task of this key; as `task`."""
         return _seen(self._by_key.get(key), folder)
 
+    def activities(self, task_id: int) -> Sequence[Activity]:
+        """What happened to a task, oldest first."""
+        return tuple(self._activities.get(task_id, ()))
+
     # -- changing ------------------------------------------------------------------------------------------------------------------
 
     def create_task(self, request: NewTask, folder: Folder | None = None) -> Task:
@@ -196,6 +218,7 @@ class World:
         self._by_key[task.key] = task
         if request.parent_operation_id is not None:
             self._by_parent.setdefault(request.parent_operation_id, []).append(task)
+        self._record(task, "Created")
         return task
 
     def complete_task(
@@ -217,12 +240,14 @@ class World:
         task.completed_by = user
         task.completion_time = task.modification_time = self.clock()
         task.completions += 1
+        self._record(task, "Completed", by=user)
         return task
 
     def delete_task(self, task_id: int) -> Task:
         """Delete a task softly: it stays in the history, and no operation sees it any more."""
         task = self.task(task_id)
         task.deletion_time = task.modification_time = self.clock()
+        self._record(task, "Deleted")
         return task
 
     # -- small things --------------------------------------------------------------------------------------------------------------
@@ -230,6 +255,22 @@ class World:
     def trace_id(self) -> str:
         """A new W3C trace id, as every error carries one."""
         return f"00-{self.rng.getrandbits(128):032x}-{self.rng.getrandbits(64):016x}-00"
+
+    def _record(
+        self,
+        task: Task,
+        kind: str,
+        *,
+        by: User | None = None,
+        target: User | None = None,
+        assigned_before: User | None = None,
+    ) -> Activity:
+        """Note a change that was made, and tell those who listen."""
+        activity = Activity(next(self._activity_ids), task, kind, self.clock(), by, target, assigned_before)
+        self._activities.setdefault(task.id, []).append(activity)
+        for listener in self.listeners:
+            listener(activity)
+        return activity
 
     def token(self) -> str:
         """A new opaque token."""
