@@ -93,17 +93,33 @@ class RemoteError(BridgeError):
 class Unavailable(RemoteError):
     """Not reached, or 502/503/504. If `sent`, a change may have taken effect all the same."""
 
-    def __init__(self, message: str, *, sent: bool, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: bool,
+        status: int | None = None,
+        code: int | str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
         self.sent = sent
-        super().__init__(message, status=status)
+        super().__init__(message, status=status, code=code, trace_id=trace_id)
 
 
 class RateLimited(Unavailable):
     """429, or 503 with Retry-After: come back after `retry_after`. A 429 has certainly changed nothing."""
 
-    def __init__(self, message: str, *, retry_after: timedelta, status: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: timedelta,
+        status: int,
+        code: int | str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
         self.retry_after = retry_after
-        super().__init__(message, sent=status != 429, status=status)
+        super().__init__(message, sent=status != 429, status=status, code=code, trace_id=trace_id)
 
 
 class Unauthorized(RemoteError):
@@ -124,6 +140,14 @@ class Unknown(RemoteError):
     `answered` says that the server had finished with the request, so that nothing of it is still under way.
     """
 
-    def __init__(self, message: str, *, answered: bool, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        answered: bool,
+        status: int | None = None,
+        code: int | str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
         self.answered = answered
-        super().__init__(message, status=status)
+        super().__init__(message, status=status, code=code, trace_id=trace_id)

@@ -38,14 +38,22 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(error, httpx.ConnectTimeout)
 
 
-def away(words: str, response: httpx.Response, now: datetime, *, sent: bool) -> Unavailable:
+def away(
+    words: str,
+    response: httpx.Response,
+    now: datetime,
+    *,
+    sent: bool,
+    code: int | None = None,
+    trace_id: str | None = None,
+) -> Unavailable:
     """The error of a server that says that it is busy or away. `sent`: the request may have taken effect all the same."""
     wait, status = retry_after(response, now), response.status_code
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return RateLimited(words, retry_after=wait or _DEFAULT_WAIT, status=status)
+        wait = wait or _DEFAULT_WAIT
     if wait is not None:
-        return RateLimited(words, retry_after=wait, status=status)
-    return Unavailable(words, sent=sent, status=status)
+        return RateLimited(words, retry_after=wait, status=status, code=code, trace_id=trace_id)
+    return Unavailable(words, sent=sent, status=status, code=code, trace_id=trace_id)
 
 
 def retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
