@@ -75,9 +75,7 @@ def page() -> str:
     """The page as it ought to be."""
     rows = "".join(f"| {' | '.join(cells)} |\n" for cells in map(_cells, CASES))
     left_out = "".join(f"- `{family}`: {why}.\n" for family, why in NOT_SPOKEN.items())
-    return (
-        f"{_HEAD}{rows}\nThe definition has more operations of these families, which the client does not speak:\n\n{left_out}"
-    )
+    return f"{_HEAD}{rows}\nThe definition has more operations of these families, which the client does not speak:\n\n{left_out}"
 
 
 def _cells(case: Case) -> list[str]:
