@@ -39,6 +39,12 @@ async def test_top_is_the_most_in_all_and_skip_what_is_left_out(skip: int, top: 
     assert numbers == list(range(skip, skip + expected))
 
 
+async def test_a_server_that_gives_more_than_asked_for_is_not_listened_to() -> None:
+    server = StandIn(lambda _: json({"value": [{"Id": number} for number in range(9)]}))
+    async with standing_in(server) as orchestrator:
+        assert [task["Id"] async for task in orchestrator.tasks.across_folders(top=2)] == [0, 1]
+
+
 async def test_a_list_can_be_read_again() -> None:
     async with standing_in(pages_of(3)) as orchestrator:
         listing = orchestrator.catalogs.list(folder=1)

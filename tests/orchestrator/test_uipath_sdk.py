@@ -196,7 +196,7 @@ async def test_a_quick_form_is_created(sdk: UiPath, watched: Watched) -> None:
 async def test_a_task_is_created_and_assigned(
     sdk: UiPath, watched: Watched, to: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    """AssignTasks comes with `taskId` in camelCase, and without any folder header."""
+    """AssignTasks comes with `taskId` in camelCase, and in the environment's folder, whichever the task was made in."""
     needs("tasks.assign")
     if "recipient" in to:
         kind, value = to["recipient"]
@@ -207,7 +207,7 @@ async def test_a_task_is_created_and_assigned(
     asked = watched.asked[-1]
     assert asked.path == "/orchestrator_/odata/Tasks/UiPath.Server.Configuration.OData.AssignTasks"
     assert asked.body == {"taskAssignments": [{"taskId": task.id, **sent}]}
-    assert not [name for name in asked.headers if name.startswith("x-uipath-folder") or "organizationunit" in name]
+    assert asked.headers["x-uipath-folderpath"] == "Shared"
     again = await sdk.tasks.retrieve_async(str(task.key), app_folder_path="Shared")
     assert again.status == 1
     assert again.assigned_to_user["emailAddress"] == "ada@example.com"
