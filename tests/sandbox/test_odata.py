@@ -107,7 +107,10 @@ async def test_an_options_name_may_be_encoded(client: httpx.AsyncClient, name: s
         "$filter=Nope eq 1",
         "$filter=Data eq 'x'",
         "$filter=Tags eq 'x'",
-        "$filter=AssignedToUser/Id eq 1",
+        "$filter=AssignedToUser eq null",
+        "$filter=AssignedToUser/Nope eq 1",
+        "$filter=Title/Name eq 'x'",
+        "$filter=Activities/Id eq 1",
         "$filter=Tags/any(t: t/Name eq 'x')",
         "$filter=a/b/c/any(x: x eq 1)",
         "$filter=" + "a/" * 3000 + "a eq 1",
@@ -142,7 +145,22 @@ async def test_an_options_name_may_be_encoded(client: httpx.AsyncClient, name: s
         "$orderby=Id upwards",
         "$orderby=Id,,Title",
         "$orderby=Id,Title,Type,Status,Priority,Key",
+        "$orderby=Activities/Id",
+        "$orderby=AssignedToUser/Name/Length",
         "$select=Nope",
+        "$expand=Nope",
+        "$expand=Title",
+        "$expand=AssignedToUser,",
+        "$expand=AssignedToUser(",
+        "$expand=AssignedToUser($select=Nope)",
+        "$expand=AssignedToUser($filter=Id eq 1)",
+        "$expand=AssignedToUser(select=Id)",
+        "$expand=Activities($top=1001)",
+        "$expand=Activities($filter=Nope eq 1)",
+        "$expand=Activities($expand=TaskNote($expand=CreatorUser))",
+        "$expand=" + "Activities($expand=" * 1000 + ")" * 1000,
+        "$apply=aggregate($count as n)",
+        "$search=x",
     ],
 )
 async def test_a_query_that_is_refused(client: httpx.AsyncClient, query: str) -> None:
@@ -177,9 +195,68 @@ async def test_the_count_is_of_all_that_the_filter_leaves(client: httpx.AsyncCli
 
 @pytest.mark.usefixtures("three")
 async def test_only_what_is_selected(client: httpx.AsyncClient) -> None:
-    params = {"$select": "id, Status", "$top": "1", "$expand": "AssignedToUser"}
+    params = {"$select": "id, Status", "$top": "1"}
+    expanded = {**params, "$expand": "AssignedToUser"}
 
     assert (await client.get(ACROSS, params=params)).json()["value"] == [{"Id": 1, "Status": "Completed"}]
+    assert (await client.get(ACROSS, params=expanded)).json()["value"] == [
+        {"Id": 1, "Status": "Completed", "AssignedToUser": None}
+    ]
+
+
+@pytest.mark.usefixtures("three")
+async def test_related_entities_come_where_they_are_asked_for(client: httpx.AsyncClient) -> None:
+    """UiPath's TypeScript SDK always expands the three users."""
+    assigned = {"taskAssignments": [{"TaskId": 2, "UserId": 1002}]}
+    await client.post("/odata/Tasks/UiPath.Server.Configuration.OData.AssignTasks", json=assigned)
+
+    (plain,) = (await client.get(f"{ACROSS}?$filter=Id eq 2")).json()["value"]
+    users = "AssignedToUser,CreatorUser,LastModifierUser"
+    (task,) = (await client.get(f"{ACROSS}?$filter=Id eq 2&$expand={users},taskassignments($expand=Assignee)")).json()[
+        "value"
+    ]
+
+    assert not {"AssignedToUser", "Activities", "TaskAssignments"} & set(plain)
+    assert task["AssignedToUser"] == {
+        "Name": "Grace",
+        "Surname": "Hopper",
+        "UserName": "grace@example.com",
+        "EmailAddress": "grace@example.com",
+        "DisplayName": "Grace Hopper",
+        "Id": 1002,
+    }
+    assert (task["CreatorUser"], task["LastModifierUser"]) == (None, None)
+    assert [one["Assignee"]["Id"] for one in task["TaskAssignments"]] == [1002]
+
+
+@pytest.mark.usefixtures("three")
+async def test_what_is_expanded_is_a_query_of_its_own(client: httpx.AsyncClient) -> None:
+    nested = (
+        "$filter=ActivityType ne 'Created';$orderby=Id desc;$top=1;$select=ActivityType;$expand=TargetUser($select=Id)"
+    )
+
+    task = (await client.get("/odata/Tasks(1)", params={"$select": "Id", "$expand": f"Activities({nested})"})).json()
+
+    assert task["Activities"] == [{"ActivityType": "Completed", "TargetUser": None}]
+
+
+@pytest.mark.usefixtures("three")
+async def test_a_filter_and_an_order_follow_a_way_to_one(client: httpx.AsyncClient) -> None:
+    for task_id, user_id in ((2, 1001), (3, 1002)):
+        assigned = {"taskAssignments": [{"TaskId": task_id, "UserId": user_id}]}
+        await client.post("/odata/Tasks/UiPath.Server.Configuration.OData.AssignTasks", json=assigned)
+
+    assert await ids(client, filter="assignedToUser/emailaddress eq 'grace@example.com'") == [3]
+    assert await ids(client, filter="AssignedToUser/Name ne null") == [2, 3]
+    assert await ids(client, orderby="AssignedToUser/Surname") == [1, 3, 2]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("query", ["$filter=Id+eq+2&$count=True", "%24filter=Id%20eq%202&%24COUNT=TRUE"])
+async def test_a_query_as_clients_write_it(client: httpx.AsyncClient, query: str) -> None:
+    body = (await client.get(f"{ACROSS}?{query}")).json()
+
+    assert (body["@odata.count"], [task["Id"] for task in body["value"]]) == (1, [2])
 
 
 async def test_a_page_ends_at_a_thousand(client: httpx.AsyncClient, world: World) -> None:

@@ -52,6 +52,8 @@ class Answering:
         request, operation = Request(scope), self._operation
         if operation.signed_in:
             _check_bearer(request)
+        if operation.permission in self._world.denied:
+            raise failures.NotAuthorized
         folder = bound_folder(self._world, request.headers) if operation.folder_bound else None
         return operation.answer(Call(self._world, request, body, folder))
 

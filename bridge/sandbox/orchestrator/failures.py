@@ -1,6 +1,6 @@
 """The errors that Orchestrator documents or was seen to answer, each with its status, code and sentence.
 
-Codes: the response-code page (1000 to 1101) and the tasks guides (2400, 2451).
+Codes: the response-code page (1000 to 1101) and the tasks guides (2400, 2427, 2451).
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ class Failure(Exception):
         return {"message": self.message, "errorCode": self.code, "traceId": trace_id, "resourceIds": None}
 
 
-class NotSignedIn(Failure):
-    """A request without a bearer token: the web framework below Orchestrator answers it, in its own shape."""
+class NotAuthorized(Failure):
+    """A request that the web framework below Orchestrator refuses, in its own shape: of an account without the permission."""
 
-    def __init__(self) -> None:
-        super().__init__(401, 0, "You are not authorized!", {"WWW-Authenticate": "Bearer"})
+    def __init__(self, status: int = 403, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, 0, "You are not authorized!", headers)
 
     def body(self, trace_id: str) -> dict[str, Any]:
         """ABP's envelope, with the fields that every error has around it."""
@@ -40,6 +40,13 @@ class NotSignedIn(Failure):
             "unAuthorizedRequest": True,
             "__abp": True,
         }
+
+
+class NotSignedIn(NotAuthorized):
+    """A request without a bearer token."""
+
+    def __init__(self) -> None:
+        super().__init__(401, {"WWW-Authenticate": "Bearer"})
 
 
 def invalid(message: str) -> Failure:
@@ -67,9 +74,24 @@ def folder_unknown() -> Failure:
     return Failure(404, 1100, "Folder does not exist or the user does not have access to the folder.")
 
 
+def unknown(what: str) -> Failure:
+    """There is none, or not in the folder."""
+    return Failure(404, 1002, f"{what} does not exist.")
+
+
 def task_unknown() -> Failure:
     """No such task in the folder, or it was deleted."""
-    return Failure(404, 1002, "Task does not exist.")
+    return unknown("Task")
+
+
+def name_used(name: str) -> Failure:
+    """Code 1001 is published; that the status is 409 is not."""
+    return Failure(409, 1001, f"A task catalog with the name {name} already exists.")
+
+
+def catalog_in_use() -> Failure:
+    """The definition declares the 409, and no code for it."""
+    return Failure(409, 1000, "The task catalog has associated tasks.")
 
 
 def catalog_unknown(name: str) -> Failure:
@@ -80,3 +102,13 @@ def catalog_unknown(name: str) -> Failure:
 def task_completed() -> Failure:
     """A completed task takes no more changes."""
     return Failure(400, 2400, "This task is in completed state")
+
+
+def task_assigned() -> Failure:
+    """A task that somebody has is given to another by `ReassignTasks`."""
+    return Failure(400, 2400, "Task is already assigned")
+
+
+def deletion_not_permitted() -> Failure:
+    """The account may not delete tasks."""
+    return Failure(403, 2427, "You do not have the required permissions to delete this action")

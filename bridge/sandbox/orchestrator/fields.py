@@ -10,9 +10,8 @@ from uuid import UUID
 import orjson
 
 from bridge.sandbox.orchestrator.failures import invalid, missing_body
-from bridge.sandbox.orchestrator.world import PRIORITIES, TYPES, NewTask
 
-_DEFAULTS = NewTask(title="-")
+_INT64 = 2**63
 
 
 class Fields:
@@ -53,16 +52,39 @@ class Fields:
             raise invalid(f"The {name} field is required.")
         return value
 
-    def number(self, name: str) -> int:
+    def number(self, name: str, least: int = -_INT64, most: int = _INT64 - 1) -> int:
         """An integer that has to be there."""
-        value = self._values.get(name.lower())
+        value = self.optional_number(name, least, most)
         if value is None:
             raise invalid(f"The {name} field is required.")
+        return value
+
+    def optional_number(self, name: str, least: int = -_INT64, most: int = _INT64 - 1) -> int | None:
+        """An integer within bounds."""
+        value = self._values.get(name.lower())
+        if value is None:
+            return None
+        if not least <= _integer(name, value) <= most:
+            raise invalid(f"The field {name} must be between {least} and {most}.")
         return _integer(name, value)
 
-    def numbers(self, name: str) -> list[int]:
-        """A list of integers that has to be there."""
-        return [_integer(name, value) for value in self._list(name, required=True)]
+    def numbers(self, name: str, *, required: bool = True) -> list[int]:
+        """A list of integers; empty if absent and not required."""
+        return [_integer(name, value) for value in self._list(name, required=required)]
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings, empty if absent."""
+        values = self._list(name)
+        if not all(isinstance(value, str) for value in values):
+            raise invalid(f"The field {name} must be a list of strings.")
+        return values
+
+    def flag(self, name: str) -> bool:
+        """A boolean, false if absent."""
+        value = self._values.get(name.lower())
+        if value is not None and not isinstance(value, bool):
+            raise invalid(f"The field {name} must be a boolean.")
+        return bool(value)
 
     def object(self, name: str) -> dict[str, Any] | None:
         """An object, as it came."""
@@ -71,18 +93,29 @@ class Fields:
             raise invalid(f"The field {name} must be an object.")
         return value
 
-    def objects(self, name: str) -> list[dict[str, Any]]:
-        """A list of objects, empty if absent."""
-        values = self._list(name)
+    def required_object(self, name: str) -> dict[str, Any]:
+        """As `object`, and it has to be there."""
+        value = self.object(name)
+        if value is None:
+            raise invalid(f"The {name} field is required.")
+        return value
+
+    def objects(self, name: str, *, required: bool = False) -> list[dict[str, Any]]:
+        """A list of objects; empty if absent and not required."""
+        values = self._list(name, required=required)
         if not all(isinstance(value, dict) for value in values):
             raise invalid(f"The field {name} must be a list of objects.")
         return values
 
     def choice(self, name: str, names: Sequence[str], default: str) -> str:
         """An enum's member, by its name in any case or by its number."""
+        return self.optional_choice(name, names) or default
+
+    def optional_choice(self, name: str, names: Sequence[str]) -> str | None:
+        """As `choice`; None if absent."""
         value = self._values.get(name.lower())
         if value is None:
-            return default
+            return None
         if isinstance(value, str):
             for candidate in names:
                 if candidate.lower() == value.lower():
@@ -115,28 +148,14 @@ def parse_uuid(name: str, text: str) -> UUID:
 
 def parse_id(name: str, text: str | None) -> int:
     """An id in a query."""
-    if text and text.isascii() and text.removeprefix("-").isdecimal() and len(text) < 20:
-        return int(text)
+    if text and text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= len(str(-_INT64)):
+        number = int(text)
+        if -_INT64 <= number < _INT64:
+            return number
     raise invalid(f"The value '{text or '':.80}' is not valid for {name}.")
 
 
-def new_task(fields: Fields) -> NewTask:
-    """`TaskCreateRequest`, with the definition's lengths."""
-    return NewTask(
-        title=fields.required_text("Title", 512),
-        type=fields.choice("Type", TYPES, _DEFAULTS.type),
-        priority=fields.choice("Priority", PRIORITIES, _DEFAULTS.priority),
-        data=fields.object("Data") or {},
-        catalog=fields.text("TaskCatalogName", 50),
-        external_tag=fields.text("ExternalTag", 512),
-        parent_operation_id=fields.text("ParentOperationId", 128),
-        creator_job_key=fields.uuid("CreatorJobKey"),
-        tags=fields.objects("Tags"),
-        source=fields.object("TaskSource"),
-    )
-
-
 def _integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
         raise invalid(f"The field {name} must be an integer.")
     return value

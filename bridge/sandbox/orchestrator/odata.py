@@ -1,11 +1,12 @@
-"""OData's query options over any list of ours: `$filter`, `$orderby`, `$skip`, `$top`, `$count`, `$select`.
+"""OData's query options over any list of ours: `$filter`, `$orderby`, `$skip`, `$top`, `$count`, `$select`, `$expand`.
 
 The grammar is `odata_query`'s. A filter is checked against the entity's properties before any item is looked at, so a wrong one
-is refused by an empty list too. Limits are the published ones: 100 expressions, 5 orderings, pages of 1000.
+is refused by an empty list too. Limits are the published ones: 100 expressions, 5 orderings, pages of 1000, expansions of depth 2.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -21,6 +22,7 @@ from bridge.sandbox.orchestrator.failures import Failure, invalid
 MAX_TOP = 1000
 MAX_EXPRESSIONS = 100
 MAX_ORDERINGS = 5
+MAX_DEPTH = 2
 
 T = TypeVar("T")
 
@@ -34,13 +36,28 @@ class Property(Generic[T]):
     values: tuple[str, ...] = ()
 
 
-class Entity(Generic[T]):
-    """A named set of properties. Queries spell them in any case; answers in theirs."""
+@dataclass(frozen=True, slots=True)
+class Navigation(Generic[T]):
+    """A way to related entities, which are answered only where `$expand` asks for them: one, which may be None, or many."""
 
-    def __init__(self, name: str, properties: Mapping[str, Property[T]]) -> None:
+    get: Callable[[T], Any]
+    entity: "Entity[Any]"
+    many: bool = False
+
+
+class Entity(Generic[T]):
+    """A named set of properties and of ways to others. Queries spell them in any case; answers in theirs."""
+
+    def __init__(
+        self,
+        name: str,
+        properties: Mapping[str, Property[T]],
+        navigations: Mapping[str, Navigation[T]] | None = None,
+    ) -> None:
         self.name = name
         self.properties = properties
-        self._names = {name.lower(): name for name in properties}
+        self.navigations = navigations or {}
+        self._names = {name.lower(): name for name in (*properties, *self.navigations)}
 
     def named(self, name: str) -> str:
         """The property's own spelling."""
@@ -49,29 +66,52 @@ class Entity(Generic[T]):
         except KeyError:
             raise _refused(f"Could not find a property named '{name.strip()}' on type '{self.name}'.") from None
 
-    def shown(self, item: T, names: Iterable[str] | None = None) -> dict[str, Any]:
-        """An item as it is answered: the named properties, or all."""
-        properties = self.properties
-        return {name: properties[name].get(item) for name in names or properties}
+    def shown(self, item: T) -> dict[str, Any]:
+        """An item with all its properties, and nothing expanded."""
+        return {name: found.get(item) for name, found in self.properties.items()}
+
+    def navigation(self, name: str) -> Navigation[T]:
+        """The way of this name."""
+        found = self.navigations.get(self.named(name))
+        if found is None:
+            raise _refused(f"Property '{name.strip()}' on type '{self.name}' is not a navigation property.")
+        return found
+
+    def at(self, path: Sequence[str]) -> Property[T]:
+        """The property at a path's end; what lies beyond nobody is null. Only ways to one entity can be followed."""
+        name, *rest = path
+        if not rest:
+            own = self.named(name)
+            return self.properties.get(own) or Property(self.navigations[own].get)
+        way = self.navigation(name)
+        if way.many:
+            raise _refused(f"The property '{name}' of type '{self.name}' is a collection.")
+        found, get = way.entity.at(rest), way.get
+        return Property(lambda item: None if (one := get(item)) is None else found.get(one), found.kind, found.values)
 
 
-def query(entity: Entity[T], items: Iterable[T], options: Mapping[str, str]) -> dict[str, Any]:
+def query(entity: Entity[T], items: Iterable[T], options: Mapping[str, str], depth: int = 0) -> dict[str, Any]:
     """The page that the options ask for, and the count of all that the filter leaves (unless `$count=false`).
 
     The guides' answers have the count without asking for it, so that is what happens here.
     """
-    given = {name.lower(): value for name, value in options.items() if name.startswith("$")}
+    given = _given(options, _OF_LISTS)
     skip = _number("$skip", given.get("$skip", "0"), 2**31 - 1)
     top = _number("$top", given.get("$top", str(MAX_TOP)), MAX_TOP)
-    names = _selected(entity, given.get("$select"))
+    shown = _shape(entity, given, depth)
     counted = _counted(given.get("$count", "true"))
     found = list(items)
     if "$filter" in given:
         found = list(filter(matcher(entity, given["$filter"]), found))
-    for name, descending in reversed(_orderings(entity, given.get("$orderby"))):
-        found.sort(key=partial(_rank, entity.properties[name].get), reverse=descending)
-    page = [entity.shown(item, names) for item in found[skip : skip + top]]
+    for get, descending in reversed(_orderings(entity, given.get("$orderby"))):
+        found.sort(key=partial(_rank, get), reverse=descending)
+    page = [shown(item) for item in found[skip : skip + top]]
     return {**({"@odata.count": len(found)} if counted else {}), "value": page}
+
+
+def single(entity: Entity[T], item: T, options: Mapping[str, str]) -> dict[str, Any]:
+    """One item, as `$select` and `$expand` ask for it."""
+    return _shape(entity, _given(options, _OF_ONE), 0)(item)
 
 
 def matcher(entity: Entity[T], text: str) -> Callable[[T], bool]:
@@ -187,10 +227,11 @@ class _Filter(Generic[T]):
 
     def _term(self, node: Any) -> _Term:
         match node:
-            case ast.Identifier(name=name, namespace=()):
-                found = self._entity.properties[self._entity.named(name)]
+            case ast.Identifier(namespace=()) | ast.Attribute():
+                path = _path(node)
+                found = self._entity.at(path)
                 if found.kind is None:
-                    raise _refused(f"The property '{name}' cannot be used in the $filter query option.")
+                    raise _refused(f"The property '{'/'.join(path)}' cannot be used in the $filter query option.")
                 return _Term(found.get, found.kind, found.values)
             case ast.Call(func=ast.Identifier(name=name), args=[text]) if name.lower() in _TEXT_CHANGES:
                 change, inner = _TEXT_CHANGES[name.lower()], self._text(text).get
@@ -207,6 +248,16 @@ class _Filter(Generic[T]):
             ):
                 return _literal(node.py_val)
         raise _refused(f"The expression '{type(node).__name__}' is not supported in $filter.")
+
+
+def _path(node: Any) -> list[str]:
+    """The names of `Name` or `Name/Name`. What is longer than any way of ours is not followed to its end."""
+    match node:
+        case ast.Identifier(name=name, namespace=()):
+            return [name]
+        case ast.Attribute(owner=ast.Identifier(name=owner, namespace=()), attr=name):
+            return [owner, name]
+    raise _refused("The path in $filter is not supported.")
 
 
 def _both(every: bool, left: Callable[[T], bool], right: Callable[[T], bool]) -> Callable[[T], bool]:
@@ -251,6 +302,11 @@ def _check_types(left: _Term, right: _Term) -> None:
 # -- the other options -------------------------------------------------------------------------------------------------------------
 
 
+_OF_ONE = frozenset({"$select", "$expand", "$format"})
+_OF_LISTS = _OF_ONE | {"$filter", "$orderby", "$skip", "$top", "$count"}
+_EXPANSION = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
+
+
 def _number(name: str, text: str, most: int) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise _refused(f"Invalid value '{text}' for {name} query option found.")
@@ -265,20 +321,81 @@ def _counted(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _selected(entity: Entity[T], text: str | None) -> list[str] | None:
+def _given(options: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
+    """The options by their names in lower case. One that OData does not have here is refused, anything else is not OData's."""
+    given = {name.lower(): value for name, value in options.items() if name.startswith("$")}
+    for name in given.keys() - known:
+        raise _refused(f"The query parameter '{name}' is not supported.")
+    return given
+
+
+def _shape(entity: Entity[T], given: Mapping[str, str], depth: int) -> Callable[[T], dict[str, Any]]:
+    """How an item is shown: the selected properties, and what is expanded whether it is selected or not."""
+    names = _selected(entity, given.get("$select"))
+    getters = [(name, entity.properties[name].get) for name in names if name in entity.properties]
+    getters += _expanded(entity, given.get("$expand"), depth + 1)
+    return lambda item: {name: get(item) for name, get in getters}
+
+
+def _selected(entity: Entity[T], text: str | None) -> list[str]:
     if text is None or text.strip() in ("", "*"):
-        return None
+        return list(entity.properties)
     return [entity.named(name) for name in text.split(",")]
 
 
-def _orderings(entity: Entity[T], text: str | None) -> list[tuple[str, bool]]:
+def _expanded(entity: Entity[T], text: str | None, depth: int) -> list[tuple[str, Callable[[T], Any]]]:
+    """What `$expand` adds to an item, with a nested query's options in parentheses."""
+    if text is None or not text.strip():
+        return []
+    if depth > MAX_DEPTH:
+        raise _refused(
+            f"The request includes a $expand path which is too deep. The maximum depth allowed is {MAX_DEPTH}."
+        )
+    return [_expansion(entity, clause, depth) for clause in _split(text, ",")]
+
+
+def _expansion(entity: Entity[T], clause: str, depth: int) -> tuple[str, Callable[[T], Any]]:
+    match = _EXPANSION.fullmatch(clause)
+    if match is None:
+        raise _refused(f"Syntax error in $expand '{clause.strip():.80}'.")
+    way, nested = entity.navigation(match["name"]), _nested(match["options"])
+    if way.many:
+        query(way.entity, (), nested, depth)  # wrong options are refused by an item that has none, too
+        return entity.named(match["name"]), lambda item: query(way.entity, way.get(item), nested, depth)["value"]
+    shown = _shape(way.entity, _given(nested, _OF_ONE), depth)
+    return entity.named(match["name"]), lambda item: None if (one := way.get(item)) is None else shown(one)
+
+
+def _nested(text: str | None) -> dict[str, str]:
+    """The options in an expansion's parentheses, parted by semicolons."""
+    pairs = [option.partition("=") for option in _split(text or "", ";") if option.strip()]
+    for name, equals, _ in pairs:
+        if not equals or not name.strip().startswith("$"):
+            raise _refused(f"Syntax error in $expand '{name.strip():.80}'.")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The parts between marks that are neither in parentheses nor in a text."""
+    parts, depth, quoted = [""], 0, False
+    for character in text:
+        quoted ^= character == "'"
+        depth += 0 if quoted else (character == "(") - (character == ")")
+        if character == mark and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _orderings(entity: Entity[T], text: str | None) -> list[tuple[Callable[[T], Any], bool]]:
     orderings = [_ordering(entity, one) for one in text.split(",")] if text else []
     if len(orderings) > MAX_ORDERINGS:
         raise _refused(f"The number of clauses in $orderby query option exceeded the maximum of {MAX_ORDERINGS}.")
     return orderings
 
 
-def _ordering(entity: Entity[T], text: str) -> tuple[str, bool]:
+def _ordering(entity: Entity[T], text: str) -> tuple[Callable[[T], Any], bool]:
     match text.split():
         case [name]:
             direction = "asc"
@@ -286,10 +403,10 @@ def _ordering(entity: Entity[T], text: str) -> tuple[str, bool]:
             direction = direction.lower()
         case _:
             raise _refused(f"Syntax error in $orderby '{text.strip()}'.")
-    own = entity.named(name)
-    if entity.properties[own].kind is None:
-        raise _refused(f"The property '{own}' cannot be used in the $orderby query option.")
-    return own, direction == "desc"
+    found = entity.at(name.split("/", 2))
+    if found.kind is None:
+        raise _refused(f"The property '{name}' cannot be used in the $orderby query option.")
+    return found.get, direction == "desc"
 
 
 def _rank(get: Callable[[T], Any], item: T) -> tuple[bool, Any]:

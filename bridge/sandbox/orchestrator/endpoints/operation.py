@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 from starlette.datastructures import Headers
@@ -12,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.sandbox.orchestrator import failures, odata
-from bridge.sandbox.orchestrator.fields import Fields
+from bridge.sandbox.orchestrator.fields import Fields, parse_id, parse_uuid
+from bridge.sandbox.orchestrator.model import Folder, User
 from bridge.sandbox.orchestrator.odata import Entity
-from bridge.sandbox.orchestrator.world import Folder, World
+from bridge.sandbox.orchestrator.world import World
 
 T = TypeVar("T")
 
@@ -36,6 +38,19 @@ class Call:
     def query(self) -> Mapping[str, str]:
         """The query's values by name, decoded; `%24filter` is `$filter`."""
         return self.request.query_params
+
+    @property
+    def by(self) -> User | None:
+        """Who asks."""
+        return self.world.caller
+
+    def path_id(self, name: str) -> int:
+        """An id in the path."""
+        return parse_id(name, self.request.path_params[name])
+
+    def path_uuid(self, name: str) -> UUID:
+        """A UUID in the path, in quotes or without."""
+        return parse_uuid(name, self.request.path_params[name].strip("'"))
 
     def parameter(self, name: str) -> str | None:
         """A value of the query whose name may be in any case, as the real server binds it."""
@@ -59,6 +74,15 @@ class Operation:
     signed_in: bool = True
     prefixed: bool = True
     """Whether it is also found under `/{org}/{tenant}/orchestrator_`."""
+    permission: str | None = None
+    """What the caller has to be allowed in general; what is refused item by item is the world's business."""
+
+
+def in_folder(
+    name: str, method: str, path: str, answer: Callable[[Call], Response], permission: str | None = None
+) -> Operation:
+    """An operation that works in the folder which a header names, for who is allowed to there."""
+    return Operation(name, method, path, answer, folder_bound=True, permission=permission)
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -70,6 +94,17 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 def list_response(call: Call, entity: Entity[T], items: Iterable[T]) -> Response:
     """An OData list, as the query's options ask for it."""
     return json_response({"@odata.context": call.context(entity.name), **odata.query(entity, items, call.query)})
+
+
+def entity_response(call: Call, entity: Entity[T], item: T, status: int = 200) -> Response:
+    """One OData entity, as the query's options ask for it."""
+    shown = odata.single(entity, item, call.query)
+    return json_response({"@odata.context": call.context(f"{entity.name}/$entity"), **shown}, status)
+
+
+def no_content() -> Response:
+    """204."""
+    return Response(status_code=204)
 
 
 def named_folder(world: World, headers: Headers) -> Folder | None:
