@@ -18,8 +18,9 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## acknowledged webhooks and tasks per second, beside a baseline of the same run
+bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline of the same run; the sandbox with many tasks
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.sandbox
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
