@@ -61,6 +61,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.expected: dict[int, Expected] = {}
+        self.touched: int | None = None
 
     @initialize(target=ids)
     def begin(self) -> Any:
@@ -76,6 +77,7 @@ class Machine(RuleBasedStateMachine):
         task = response.json()
         assert response.status_code == 201
         assert task["id"] not in self.expected
+        self.touched = task["id"]
         self.expected[task["id"]] = Expected(title, task["key"], data, catalog)
         return int(task["id"])
 
@@ -163,7 +165,7 @@ class Machine(RuleBasedStateMachine):
             task = self._live().get(task_id)
             expected += [1002] * (task is None)
             if task is not None:
-                task.deleted = True
+                task.deleted, self.touched = True, task_id
         assert self._errors("DeleteTasks", {"taskIds": task_ids}) == expected
 
     @rule(number=st.sampled_from([1, 2]))
@@ -206,10 +208,10 @@ class Machine(RuleBasedStateMachine):
             assert (body["@odata.count"], body["value"]) == (sum(task.status == status for task in live), [])
 
     @invariant()
-    def the_latest_task_is_read_or_gone(self) -> None:
-        if not self.expected:
+    def the_last_touched_task_is_read_or_gone(self) -> None:
+        if self.touched is None:
             return
-        task_id, task = list(self.expected.items())[-1]
+        task_id, task = self.touched, self.expected[self.touched]
         response = self.client.get(f"{GENERIC}/GetTaskDataByKey", params={"taskKey": task.key})
         assert response.status_code == (404 if task.deleted else 200)
         if not task.deleted:
@@ -224,6 +226,7 @@ class Machine(RuleBasedStateMachine):
 
     def _open(self, task_id: int) -> tuple[Expected | None, int | None]:
         """The task if it may be changed, else the code with which it may not."""
+        self.touched = task_id if task_id in self.expected else self.touched
         task = self._live().get(task_id)
         if task is None:
             return None, 1002
