@@ -84,7 +84,11 @@ async def test_catalogs_belong_to_their_folder(client: httpx.AsyncClient) -> Non
         {"title": "x", "data": [1]},
         {"title": "x", "tags": {"Name": "a"}},
         {"title": "x", "tags": ["a"]},
+        {"title": "x", "tags": [{}]},
+        {"title": "x", "tags": [{"Name": "x" * 257}]},
         {"title": "x", "taskSource": "Agent"},
+        {"title": "x", "taskSource": {"sourceName": "Nobody"}},
+        {"title": "x", "taskSource": {"sourceId": 1}},
         {"title": "x", "creatorJobKey": "not a uuid"},
     ],
 )
@@ -134,7 +138,16 @@ async def test_a_body_that_is_too_large_is_not_kept(client: httpx.AsyncClient) -
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"taskId": "1"}, {"taskId": True}, {"taskId": 1.5}, {"taskId": 1, "data": 1}, {"taskId": 1, "action": 1}],
+    [
+        {},
+        {"taskId": "1"},
+        {"taskId": True},
+        {"taskId": 1.5},
+        {"taskId": 2**63},
+        {"taskId": 10**30},
+        {"taskId": 1, "data": 1},
+        {"taskId": 1, "action": 1},
+    ],
 )
 async def test_a_completion_that_makes_no_sense(
     client: httpx.AsyncClient, create: Create, body: dict[str, Any]
@@ -157,6 +170,7 @@ async def test_a_deletion_that_makes_no_sense(client: httpx.AsyncClient, body: d
         "/tasks/GenericTasks/GetTaskDataById",
         "/tasks/GenericTasks/GetTaskDataById?taskId=",
         "/tasks/GenericTasks/GetTaskDataById?taskId=one",
+        "/tasks/GenericTasks/GetTaskDataById?taskId=" + str(2**63),
         "/tasks/GenericTasks/GetTaskDataById?taskId=" + "9" * 5000,
         "/tasks/GenericTasks/GetTaskDataByKey",
         "/tasks/GenericTasks/GetTaskDataByKey?taskKey=1",

@@ -19,6 +19,7 @@ EXTERNAL = {
     "data": {},
     "taskCatalogName": "Tickets",
 }
+FOLDER = "default\\bc40e5c8-3e5d-4a4e-8beb-8ed4595c265d\\"
 VALIDATION = {
     "type": "DocumentValidationTask",
     "externalTag": "DV",
@@ -27,7 +28,13 @@ VALIDATION = {
     "data": {
         "BucketId": 25,
         "DocumentId": "Construction Tender Document",
-        "DocumentPath": "default\\bc40e5c8-3e5d-4a4e-8beb-8ed4595c265d\\Construction Tender Document.zip",
+        "DocumentPath": f"{FOLDER}Construction Tender Document.zip",
+        "EncodedDocumentPath": f"{FOLDER}encoded.zip",
+        "TextPath": f"{FOLDER}text.zip",
+        "DocumentObjectModelPath": f"{FOLDER}dom.zip",
+        "TaxonomyPath": f"{FOLDER}taxonomy.zip",
+        "AutomaticExtractionResultsPath": f"{FOLDER}input_results.zip",
+        "ValidatedExtractionResultsPath": f"{FOLDER}output_results.zip",
         "Version": "1.0",
     },
     "taskCatalogName": "MinodoraCertificates",
@@ -71,6 +78,8 @@ async def test_a_document_validation_task_is_created_and_read_back(client: httpx
     assert created.json() == read.json()
     assert read.json()["data"] == VALIDATION["data"]
     assert read.json()["externalTag"] == "DV"
+    assert (read.json()["status"], read.json()["action"], read.json()["organizationUnitId"]) == (0, None, 1)
+    assert read.json()["type"] == "DocumentValidationTask"
 
 
 async def test_an_external_task_is_completed(client: httpx.AsyncClient, create: Create) -> None:

@@ -5,6 +5,7 @@ from bridge.sandbox.orchestrator.endpoints import (
     generic_tasks,
     identity,
     task_catalogs,
+    task_forms,
     task_notes,
     tasks,
 )
@@ -12,6 +13,7 @@ from bridge.sandbox.orchestrator.endpoints.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *generic_tasks.OPERATIONS,
+    *task_forms.OPERATIONS,
     *tasks.OPERATIONS,
     *task_catalogs.OPERATIONS,
     *task_notes.OPERATIONS,
