@@ -24,7 +24,7 @@ from bridge.sandbox.orchestrator.model import (
     Task,
     User,
 )
-from bridge.sandbox.orchestrator.odata import Entity, Navigation, Property
+from bridge.sandbox.orchestrator.schema import Entity, Navigation, Property
 
 TENANT_ID = 1
 """The sandbox has one tenant."""

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from bridge.sandbox.orchestrator import failures, odata
 from bridge.sandbox.orchestrator.fields import Fields, parse_id, parse_uuid
 from bridge.sandbox.orchestrator.model import Folder, User
-from bridge.sandbox.orchestrator.odata import Entity
+from bridge.sandbox.orchestrator.schema import Entity
 from bridge.sandbox.orchestrator.world import World
 
 T = TypeVar("T")
