@@ -93,3 +93,23 @@ async def command(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None =
     out, err = await process.communicate(stdin)
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def sandbox_process(*arguments: str | Path) -> AsyncIterator[BridgeProcess]:
+    """A running `bridge sandbox` on a free port; killed on leaving if it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "sandbox", "--port", "0", *map(str, arguments), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    first = (await process.stderr.readline()).decode()
+    assert first.startswith("Orchestrator sandbox: "), first + (await process.stderr.read()).decode()
+    running = BridgeProcess(process, first.split()[2], [_read(first.encode())])
+    reading = asyncio.create_task(_follow(process.stderr, running.lines))
+    try:
+        yield running
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await reading

@@ -1,16 +1,18 @@
 """`bridge demo` and `bridge sandbox`: the whole job on this machine, and the Orchestrator that it is done with."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli.context import FAILED, fail, run_async, say
+from bridge.cli.context import FAILED, USAGE, fail, run_async, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from bridge.demo import Summary
+    from bridge.sandbox.orchestrator import Seed
 
 
 def demo(
@@ -27,9 +29,20 @@ def demo(
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to bind.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to bind; 0 takes a free one.")] = 8090,
+    seed: Annotated[
+        Path | None,
+        typer.Option(help="YAML: folders, catalogs, users, clients, tasks, webhooks, faults.", dir_okay=False),
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep everything in this SQLite file; without, in memory.", dir_okay=False)
+    ] = None,
+    webhook_breaker: Annotated[
+        str | None,
+        typer.Option(help="How long a webhook is silent after a failed call, such as 10m.", show_default="1h"),
+    ] = None,
 ) -> None:
-    """Run the Orchestrator-compatible server alone. Its state is in memory, and it lets anybody in."""
-    run_async(lambda: _sandbox(host, port))
+    """Run the Orchestrator-compatible server alone. It lets anybody in, unless the seed names clients."""
+    run_async(lambda: _sandbox(host, port, seed, state, webhook_breaker))
 
 
 async def _demo(tickets: int, seed: int, *, exit_when_done: bool) -> None:
@@ -98,17 +111,42 @@ def _summarise(summary: "Summary") -> None:
     typer.echo(f"{lost} lost, {doubled} doubled.")
 
 
-async def _sandbox(host: str, port: int) -> None:
+async def _sandbox(host: str, port: int, seed: Path | None, state: Path | None, breaker: str | None) -> None:
     import signal
 
-    from bridge.sandbox.orchestrator import World, sandbox_serving
+    from bridge.sandbox.orchestrator import StateError, beginning, sandbox_serving
 
+    chosen = _seed(seed, breaker)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with sandbox_serving(World(), host, port) as url:
-        say(
-            f"Orchestrator sandbox: {url} (folder Shared, catalog Tickets; any bearer token; its tasks are on the page)"
-        )
-        await stop.wait()
+    try:
+        with beginning(chosen, state) as world:
+            async with sandbox_serving(world, host, port) as url:
+                say(f"Orchestrator sandbox: {url} ({_described(chosen, state)}; its tasks are on the page)")
+                await stop.wait()
+    except StateError as error:
+        fail(f"error: {error}")
+
+
+def _seed(path: Path | None, breaker: str | None) -> "Seed":
+    from bridge.sandbox.orchestrator import Seed, SeedError, load_seed, read_duration
+
+    try:
+        seed = load_seed(path) if path else Seed()
+        return seed.model_copy(update={"webhook_breaker": read_duration(breaker)}) if breaker else seed
+    except SeedError as error:
+        count = len(error.problems)
+        fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in {path}; nothing was started", USAGE)
+    except ValueError as error:
+        fail(f"--webhook-breaker {error}", USAGE)
+
+
+def _described(seed: "Seed", state: Path | None) -> str:
+    """What somebody who starts it needs to know."""
+    folders = seed.folders
+    first, catalogs = folders[0], ", ".join(folders[0].catalogs) or "none"
+    where = f"folder {first.path}, catalog {catalogs}" if len(folders) == 1 else f"{len(folders)} folders"
+    door = "only whom the seed names comes in" if not seed.open else "any bearer token"
+    return f"{where}; {door}; {f'kept in {state}' if state else 'kept in memory'}"

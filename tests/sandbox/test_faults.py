@@ -160,6 +160,7 @@ async def test_rules_are_listed_replaced_and_cleared(client: httpx.AsyncClient) 
         b'[{"kind": "fire"}]',
         b'[{"kind": "error", "status": 200}]',
         b'[{"kind": "drop", "often": 1}]',
+        b'[{"kind": "drop", "operation": "CreateTasks"}]',
     ],
 )
 async def test_rules_that_make_no_sense_change_nothing(client: httpx.AsyncClient, content: bytes) -> None:

@@ -40,7 +40,7 @@ class Answering:
         """The answer; None if the connection is gone."""
         try:
             await self._strike("before", scope, receive)
-            response = self._work(scope, await _read(scope, receive))
+            response = self._work(scope, await read_body(scope, receive))
             await self._strike("after", scope, receive)
         except Failure as failure:
             return failure_response(self._world, failure)
@@ -51,11 +51,14 @@ class Answering:
     def _work(self, scope: Scope, body: bytes) -> Response:
         request, operation = Request(scope), self._operation
         if operation.signed_in:
-            _check_bearer(request)
+            _check_bearer(self._world, request)
         if operation.permission in self._world.denied:
             raise failures.NotAuthorized
         folder = bound_folder(self._world, request.headers) if operation.folder_bound else None
-        return operation.answer(Call(self._world, request, body, folder))
+        try:
+            return operation.answer(Call(self._world, request, body, folder))
+        finally:
+            self._world.keep()
 
     async def _strike(self, when: When, scope: Scope, receive: Receive) -> None:
         for rule in self._world.faults.strikes(self._operation.name, when):
@@ -94,13 +97,13 @@ def _fault(rule: Rule) -> Failure:
     return Failure(status, 0, f"The sandbox was told to answer {status}.", headers)
 
 
-def _check_bearer(request: Request) -> None:
+def _check_bearer(world: World, request: Request) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() != "bearer" or not world.access.admits(token.strip(), world.clock):
         raise failures.NotSignedIn
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive) -> bytes:
     """The body, and never more than the limit of it."""
     if scope["method"] == "GET":
         return b""

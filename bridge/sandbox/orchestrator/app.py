@@ -13,6 +13,7 @@ from bridge.sandbox.orchestrator.control import Control
 from bridge.sandbox.orchestrator.endpoints import OPERATIONS
 from bridge.sandbox.orchestrator.endpoints.operation import Operation
 from bridge.sandbox.orchestrator.failures import Failure
+from bridge.sandbox.orchestrator.page import Page
 from bridge.sandbox.orchestrator.world import World
 
 TENANT = "/{org}/{tenant}/orchestrator_"
@@ -32,5 +33,5 @@ def create_app(world: World, *, sleep: Sleep = asyncio.sleep) -> Starlette:
         return failure_response(world, Failure(status, 0, f"There is no such operation ({status}).", headers))
 
     tenant = Mount(TENANT, routes=[route(operation) for operation in OPERATIONS if operation.prefixed])
-    routes = [*map(route, OPERATIONS), tenant, *Control(world).routes()]
+    routes = [*map(route, OPERATIONS), tenant, *Control(world).routes(), *Page(world).routes()]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse})

@@ -87,6 +87,10 @@ class Catalogs:
             for folder in catalog.folders:
                 self._by_name[folder, catalog.name] = catalog
 
+    def index(self) -> None:
+        """Let every catalog be found by its name in each of its folders."""
+        self._by_name = {(folder, catalog.name): catalog for catalog in self for folder in catalog.folders}
+
     def _check_name(self, name: str, folders: Iterable[Folder], besides: Catalog | None = None) -> None:
         for folder in folders:
             if self._by_name.get((folder, name)) not in (None, besides):

@@ -25,8 +25,10 @@ class Failure(Exception):
 class NotAuthorized(Failure):
     """A request that the web framework below Orchestrator refuses, in its own shape: of an account without the permission."""
 
-    def __init__(self, status: int = 403, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, 0, "You are not authorized!", headers)
+    def __init__(
+        self, status: int = 403, headers: Mapping[str, str] | None = None, message: str = "You are not authorized!"
+    ) -> None:
+        super().__init__(status, 0, message, headers)
 
     def body(self, trace_id: str) -> dict[str, Any]:
         """ABP's envelope, with the fields that every error has around it."""
@@ -45,8 +47,8 @@ class NotAuthorized(Failure):
 class NotSignedIn(NotAuthorized):
     """A request without a bearer token."""
 
-    def __init__(self) -> None:
-        super().__init__(401, {"WWW-Authenticate": "Bearer"})
+    def __init__(self, message: str = "You are not authorized!") -> None:
+        super().__init__(401, {"WWW-Authenticate": "Bearer"}, message)
 
 
 def invalid(message: str) -> Failure:

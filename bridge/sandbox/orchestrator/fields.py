@@ -18,6 +18,7 @@ class Fields:
     """The fields of a JSON object. A field that is absent and one that is null are the same."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
+        self.raw = dict(values)
         self._values = {name.lower(): value for name, value in values.items()}
 
     @classmethod
@@ -79,12 +80,12 @@ class Fields:
             raise invalid(f"The field {name} must be a list of strings.")
         return values
 
-    def flag(self, name: str) -> bool:
-        """A boolean, false if absent."""
+    def flag(self, name: str) -> bool | None:
+        """True or false, None if absent."""
         value = self._values.get(name.lower())
         if value is not None and not isinstance(value, bool):
-            raise invalid(f"The field {name} must be a boolean.")
-        return bool(value)
+            raise invalid(f"The field {name} must be true or false.")
+        return value
 
     def object(self, name: str) -> dict[str, Any] | None:
         """An object, as it came."""

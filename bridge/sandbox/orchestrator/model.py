@@ -37,16 +37,17 @@ PERMISSIONS = (
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder, with the names of the task catalogs that it has from the start. Its key follows from its path."""
+    """A folder, with the names of the task catalogs that it has from the start. Its key follows from its path, unless it is given one."""
 
     id: int
     path: str
     catalogs: tuple[str, ...] = ()
+    given_key: UUID | None = None
 
     @cached_property
     def key(self) -> UUID:
         """The same for the same path, in every world."""
-        return uuid5(NAMESPACE_URL, f"folder:{self.path}")
+        return self.given_key or uuid5(NAMESPACE_URL, f"folder:{self.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class User:
     email: str
     name: str
     surname: str
+    folders: tuple[str, ...] | None = None  # the paths of those that the user works in; None: all
 
 
 @dataclass(frozen=True, slots=True)

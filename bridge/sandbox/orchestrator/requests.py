@@ -96,7 +96,7 @@ def task_edit(fields: Fields) -> TaskEdit:
         title=fields.text("Title", 512),
         priority=fields.optional_choice("Priority", PRIORITIES),
         catalog_id=fields.optional_number("TaskCatalogId"),
-        unset_catalog=fields.flag("UnsetTaskCatalog"),
+        unset_catalog=fields.flag("UnsetTaskCatalog") or False,
         note=note_text(fields),
     )
     if edit.unset_catalog and edit.catalog_id is not None:
@@ -109,7 +109,7 @@ def new_catalog(fields: Fields) -> NewCatalog:
     return NewCatalog(
         name=fields.required_text("Name", 50),
         description=fields.text("Description", 512),
-        encrypted=fields.flag("Encrypted"),
+        encrypted=fields.flag("Encrypted") or False,
         tags=tags(fields),
         retention=Retention(
             fields.choice("RetentionAction", RETENTIONS, Retention().action),

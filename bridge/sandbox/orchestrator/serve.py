@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.sandbox.orchestrator.app import create_app
+from bridge.sandbox.orchestrator.delivering import delivering
 from bridge.sandbox.orchestrator.world import World
 from bridge.serving import serving
 
@@ -32,8 +33,11 @@ async def sandbox_serving(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[str]:
-    """The sandbox's base URL while it is served. Stopping it cuts what hangs; raises `OSError` if the address is taken."""
-    async with serving(create_app(world, sleep=sleep), host, port, **SERVING_OPTIONS) as url:
+    """The sandbox's base URL while it is served, and its webhooks called. Stopping it cuts what hangs.
+
+    Raises `OSError` if the address is taken.
+    """
+    async with delivering(world), serving(create_app(world, sleep=sleep), host, port, **SERVING_OPTIONS) as url:
         try:
             yield url
         finally:

@@ -6,7 +6,7 @@ says and no server does. What `/odata` answers is in `entities`.
 
 from typing import Any
 
-from bridge.sandbox.orchestrator.model import STATUSES, Form, Task, User
+from bridge.sandbox.orchestrator.model import Form, Task, User
 
 
 def task_data(task: Task) -> dict[str, Any]:
@@ -69,20 +69,6 @@ def task_state(task: Task) -> dict[str, Any]:
         "taskCatalogName": task.request.catalog,
         "folder": task.folder.path,
         "completions": task.completions,
-    }
-
-
-def task_row(task: Task) -> dict[str, Any]:
-    """A task for the page in the browser."""
-    return {
-        "id": task.id,
-        "title": task.request.title,
-        "tag": task.request.external_tag,
-        "priority": task.request.priority,
-        "status": STATUSES[task.status],
-        "action": task.action,
-        "folder": task.folder.path,
-        "created": task.creation_time,
     }
 
 

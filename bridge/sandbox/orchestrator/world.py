@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from bridge.sandbox.orchestrator import assigning, failures
+from bridge.sandbox.orchestrator.access import Access
 from bridge.sandbox.orchestrator.catalogs import Catalogs
 from bridge.sandbox.orchestrator.faults import Faults
 from bridge.sandbox.orchestrator.journal import Journal
@@ -33,6 +34,7 @@ from bridge.sandbox.orchestrator.model import (
     TaskEdit,
     User,
 )
+from bridge.sandbox.orchestrator.webhooks import Webhooks
 
 __all__ = [
     "COMPLETED",
@@ -85,6 +87,14 @@ class World:
         self.faults = Faults(self.rng)
         self.journal = Journal()
         self.catalogs = Catalogs(self.folders, clock, self.rng)
+        self.access = Access()
+        self.webhooks = Webhooks()
+        self.keep: Callable[[], None] = lambda: None
+        """Called before anything is answered: makes what was changed last beyond this process, where there is a file for it."""
+        self.touched: Callable[[Task], None] = lambda _task: None
+        """Called with a task that was changed without an activity of its own."""
+        self.resets: list[Callable[[], None]] = []
+        """Called when all was forgotten."""
         self.listeners: list[Callable[[Activity], None]] = []
         """Told of every change, after it was made."""
         self._ids = iter(ids or itertools.count(1))
@@ -103,6 +113,9 @@ class World:
         self._tasks.clear()
         self._by_key.clear()
         self._by_parent.clear()
+        self.webhooks.clear()
+        for restart in self.resets:
+            restart()
 
     # -- looking -------------------------------------------------------------------------------------------------------------------
 
@@ -125,11 +138,6 @@ class World:
         """Every task that was ever created, the deleted ones too, oldest first."""
         return tuple(self._tasks.values())
 
-    def newest_tasks(self, most: int) -> list[Task]:
-        """The latest tasks that are not deleted, newest first."""
-        live = (task for task in reversed(self._tasks.values()) if task.deletion_time is None)
-        return list(itertools.islice(live, most))
-
     def tasks_of_operation(self, parent_operation_id: str) -> list[Task]:
         """The tasks that are not deleted with exactly this `parentOperationId`; as quick as a look into an index."""
         return [task for task in self._by_parent.get(parent_operation_id, ()) if task.deletion_time is None]
@@ -143,6 +151,10 @@ class World:
     def task(self, task_id: int, folder: Folder | None = None) -> Task:
         """The task of this id; in the folder, if one is given. 404 for one that was deleted."""
         return _seen(self._tasks.get(task_id), folder)
+
+    def task_ever(self, task_id: int) -> Task:
+        """The task of this id, deleted or not. KeyError if there never was one."""
+        return self._tasks[task_id]
 
     def task_by_key(self, key: UUID, folder: Folder | None = None) -> Task:
         """The task of this key; as `task`."""
@@ -169,10 +181,7 @@ class World:
             encrypted=catalog is not None and catalog.encrypted,
             creator=by,
         )
-        self._tasks[task.id] = task
-        self._by_key[task.key] = task
-        if request.parent_operation_id is not None:
-            self._by_parent.setdefault(request.parent_operation_id, []).append(task)
+        self.index(task)
         self._record(task, "Created", by=by, at=task.creation_time)
         return task
 
@@ -300,6 +309,7 @@ class World:
         self.catalogs.update(catalog, request)
         for task in tasks:
             task.request = replace(task.request, catalog=catalog.name)
+            self.touched(task)
 
     def delete_catalog(self, catalog: Catalog) -> None:
         """Forget a catalog. 409 while tasks are in it."""
@@ -312,6 +322,13 @@ class World:
         if any(self.tasks_of_catalog(catalog, fewer) for catalog in catalogs):
             raise failures.catalog_in_use()
         self.catalogs.share(catalogs, more, fewer)
+
+    def index(self, task: Task) -> None:
+        """Let a task be found by its id, its key and its `parentOperationId`."""
+        self._tasks[task.id] = task
+        self._by_key[task.key] = task
+        if task.request.parent_operation_id is not None:
+            self._by_parent.setdefault(task.request.parent_operation_id, []).append(task)
 
     # -- small things --------------------------------------------------------------------------------------------------------------
 

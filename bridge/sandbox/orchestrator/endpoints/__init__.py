@@ -8,6 +8,7 @@ from bridge.sandbox.orchestrator.endpoints import (
     task_forms,
     task_notes,
     tasks,
+    webhooks,
 )
 from bridge.sandbox.orchestrator.endpoints.operation import Operation
 
@@ -19,4 +20,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *task_notes.OPERATIONS,
     *folders.OPERATIONS,
     *identity.OPERATIONS,
+    *webhooks.OPERATIONS,
 )

@@ -1,17 +1,17 @@
 """Signing in: the identity server's token endpoint in its three places, and the password login of older servers.
 
-Every client and every password is accepted; a request that the real server would misunderstand is not.
+Every client and every password is accepted, unless the world knows which are right (`access`); a request that the real server
+would misunderstand is not.
 """
 
 import base64
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.responses import HTMLResponse, Response
 
+from bridge.sandbox.orchestrator.access import SignInRefused
 from bridge.sandbox.orchestrator.endpoints.operation import Call, Operation, json_response
-
-LIFETIME_S = 3600
-_DEFAULT_SCOPE = "OR.Default"
+from bridge.sandbox.orchestrator.failures import NotSignedIn
 
 
 def token(call: Call) -> Response:
@@ -22,23 +22,33 @@ def token(call: Call) -> Response:
     form = dict(parse_qsl(call.body.decode("utf-8", "replace")))
     if form.get("grant_type") != "client_credentials":
         return json_response({"error": "unsupported_grant_type"}, 400)
-    if not _has_client(form, headers.get("authorization", "")):
-        return json_response({"error": "invalid_client"}, 400)
-    scope = form.get("scope", _DEFAULT_SCOPE)
-    if "offline_access" in scope.split():  # a client has no refresh token (forum 341681)
-        return json_response({"error": "invalid_scope"}, 400)
-    answer = {"access_token": call.world.token(), "expires_in": LIFETIME_S, "token_type": "Bearer", "scope": scope}
+    world = call.world
+    try:
+        grant = world.access.grant(*_client(form, headers.get("authorization", "")), form.get("scope"))
+    except SignInRefused as refused:
+        return json_response({"error": refused.error}, 400)
+    issued = world.token()
+    world.access.issued(issued, world.clock, grant.lifetime)
+    answer = {
+        "access_token": issued,
+        "expires_in": int(grant.lifetime.total_seconds()),
+        "token_type": "Bearer",
+        "scope": grant.scope,
+    }
     return json_response(answer, headers={"Cache-Control": "no-store"})
 
 
 def authenticate(call: Call) -> Response:
-    """`/api/Account/Authenticate`: a token for a user's name and password."""
-    fields = call.fields("loginModel")
-    fields.required_text("UsernameOrEmailAddress")
-    fields.required_text("Password")
+    """`/api/Account/Authenticate`: a token for a user's name and password; 401 in ABP's shape for wrong ones, as none is published."""
+    fields, world = call.fields("loginModel"), call.world
+    user, password = fields.required_text("UsernameOrEmailAddress"), fields.required_text("Password")
+    if not world.access.knows(user, password):
+        raise NotSignedIn("Invalid credentials, failed to login.")
+    issued = world.token()
+    world.access.issued(issued, world.clock)
     return json_response(
         {
-            "result": call.world.token(),
+            "result": issued,
             "targetUrl": None,
             "success": True,
             "error": None,
@@ -48,16 +58,16 @@ def authenticate(call: Call) -> Response:
     )
 
 
-def _has_client(form: dict[str, str], authorization: str) -> bool:
-    """In the form, or by HTTP Basic."""
+def _client(form: dict[str, str], authorization: str) -> tuple[str, str]:
+    """Its id and secret: in the form, or by HTTP Basic. Empty where there is none."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "basic":
-        return bool(form.get("client_id") and form.get("client_secret"))
+        return form.get("client_id", ""), form.get("client_secret", "")
     try:
-        name, _, secret = base64.b64decode(value, validate=True).partition(b":")
-    except ValueError:  # not ASCII, or not base64
-        return False
-    return bool(name and secret)
+        name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:  # not ASCII, not base64, not UTF-8
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)  # RFC 6749 2.3.1
 
 
 _TOKEN_PATHS = ("/identity_/connect/token", "/{org}/identity_/connect/token", "/identity/connect/token")
