@@ -23,6 +23,7 @@ DIFFERENCES = {
     "PascalCase": "under /odata everything is in PascalCase (guide), users and assignments, too",
     "QuickFormTask": "a type of task that UiPath's Python SDK creates and the definition does not list",
     "RoundRobin": "a criterion that UiPath's SDKs send and the definition does not list",
+    "EventData": "a custom event carries what its caller sent; the definition has objects alone for .NET's `object`, any value",
     "error bodies": "an error has a body in camelCase (recorded answers); where the definition has a schema, it is PascalCase",
     "undeclared errors": "400, 401, 403, 404, 409 and 413 are answered by operations that declare none",
 }
@@ -117,6 +118,8 @@ def _object(name: str, schema: Mapping[str, Any], *, odata: bool, selected: bool
     properties = {one: _nullable(inner) for one, inner in schema["properties"].items()}
     if name in ("TaskDataDto", "TaskFormDto"):
         properties["status"] = {"enum": [0, 1, 2]}
+    if name == "CustomEventDto":
+        properties["EventData"] = {"type": ["object", "null"]}
     if odata and name in _PASCAL_UNDER_ODATA:
         properties = {one[0].upper() + one[1:]: inner for one, inner in properties.items()}
     return {
