@@ -7,15 +7,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from bridge.orchestrator import client as orchestrator_client
-from bridge.remote import Server
 from bridge.store import Database, Store, upgrade
-from tests.orchestrator import definition
+from tests.definitions.judging import WRONG_ON_PURPOSE, judge_everything
 
 _databases = count()
+_complaints: list[str] = []
+judge_everything(_complaints.append)
 
 
 @pytest.fixture
@@ -24,23 +23,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def judged_by_the_definition(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every request that a client of Orchestrator makes in a test is one of the definition's, unless the test wants it wrong."""
-    complaints: list[str] = []
-
-    async def judge(sent: httpx.Request) -> None:
-        complaints.extend(definition.complaints(sent))
-
-    class Judged(Server):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            self.client.event_hooks["request"].append(judge)
-
-    if definition.FILE.exists():
-        monkeypatch.setattr(orchestrator_client, "Server", Judged)
-    yield complaints
-    if request.node.originalname not in definition.WRONG_ON_PURPOSE:
-        assert complaints == []
+def judged_by_the_definition(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Every request of our client and every answer of a sandbox in a test is the definition's, unless the test wants it wrong."""
+    _complaints.clear()
+    yield _complaints
+    if request.node.originalname not in WRONG_ON_PURPOSE:
+        assert _complaints == []
 
 
 @pytest.fixture(scope="session")

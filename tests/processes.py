@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.definitions.judging import COMPLAINT
+
 COMMAND = (sys.executable, "-W", "error", "-m", "bridge")
+JUDGED_COMMAND = (sys.executable, "-W", "error", "-m", "tests.definitions.judging")
+"""The same commands, which complain on standard error about what is not Orchestrator's definition."""
+PROJECT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -99,7 +104,13 @@ async def command(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None =
 async def sandbox_process(*arguments: str | Path) -> AsyncIterator[BridgeProcess]:
     """A running `bridge sandbox` on a free port; killed on leaving if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "sandbox", "--port", "0", *map(str, arguments), stderr=asyncio.subprocess.PIPE
+        *JUDGED_COMMAND,
+        "sandbox",
+        "--port",
+        "0",
+        *map(str, arguments),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert process.stderr is not None
     first = (await process.stderr.readline()).decode()
@@ -113,3 +124,4 @@ async def sandbox_process(*arguments: str | Path) -> AsyncIterator[BridgeProcess
             process.kill()
         await process.wait()
         await reading
+    assert [line for line in running.lines if line["event"].startswith(COMPLAINT)] == []

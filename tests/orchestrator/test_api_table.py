@@ -6,9 +6,8 @@ import pytest
 
 from bridge.orchestrator import Orchestrator
 from bridge.sandbox.orchestrator.endpoints import OPERATIONS
-from tests.orchestrator import definition
+from tests.definitions import needs_definition, requests
 from tests.orchestrator.api_table import FILE, NOT_IN_THE_SANDBOX_YET, NOT_SPOKEN, page
-from tests.orchestrator.definition import needs_definition
 from tests.orchestrator.operations import BY_CLIENT, CASES
 from tests.orchestrator.sandbox_table import sandbox_name
 from tests.orchestrator.standing_in import config
@@ -53,6 +52,6 @@ async def test_every_method_of_the_client_has_its_row() -> None:
 @needs_definition
 def test_every_operation_of_the_definition_is_spoken_or_left_out_for_a_reason() -> None:
     spoken = {case.operation for case in CASES}
-    assert spoken <= set(definition.operations())
-    left_out = {name.split("_")[0] for name in set(definition.operations()) - spoken}
+    assert spoken <= set(requests.operations())
+    left_out = {name.split("_")[0] for name in set(requests.operations()) - spoken}
     assert left_out == set(NOT_SPOKEN)

@@ -8,8 +8,7 @@ import pytest
 
 from bridge.model import Folder
 from bridge.orchestrator import Orchestrator, Page
-from tests.orchestrator import definition
-from tests.orchestrator.definition import needs_definition
+from tests.definitions import needs_definition, requests
 from tests.orchestrator.operations import BY_CLIENT, CASES, DOCUMENT, KEY, Case
 from tests.orchestrator.standing_in import StandIn, answering, config, json, now, standing_in
 
@@ -40,7 +39,7 @@ async def test_an_operations_docstring_begins_with_its_method(case: Case) -> Non
 @needs_definition
 @every_operation
 async def test_an_operation_is_the_definitions(case: Case) -> None:
-    operation = definition.operation_of(case.method, case.path.split("?")[0])
+    operation = requests.operation_of(case.method, case.path.split("?")[0])
     assert operation is not None
     assert operation.id == case.operation
 

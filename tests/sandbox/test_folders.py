@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bridge.sandbox.orchestrator import Folder, World, sandbox_serving
-from tests.sandbox.conftest import FOLDERS, judging
+from tests.sandbox.conftest import FOLDERS
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ def encoded(path: str) -> str:
 @pytest.fixture
 async def homeless(url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a folder."""
-    async with judging(url, {"Authorization": "Bearer x"}) as client:
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer x"}) as client:
         yield client
 
 

@@ -23,8 +23,7 @@ from hypothesis.stateful import (
 )
 
 from bridge.sandbox.orchestrator import World
-from tests.sandbox import definition
-from tests.sandbox.conftest import FOLDERS, SIGNED_IN, judge
+from tests.sandbox.conftest import FOLDERS, SIGNED_IN
 from tests.sandbox.threads import sandbox_in_thread
 
 GENERIC = "/tasks/GenericTasks"
@@ -254,17 +253,11 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    hooks = {"response": [_read_and_judge]} if definition.present() else {}
     with (
         sandbox_in_thread(World(folders=FOLDERS)) as url,
-        httpx.Client(base_url=url, headers=SIGNED_IN, event_hooks=hooks) as signed_in,
+        httpx.Client(base_url=url, headers=SIGNED_IN) as signed_in,
     ):
         yield signed_in
-
-
-def _read_and_judge(response: httpx.Response) -> None:
-    response.read()
-    judge(response)
 
 
 def test_what_is_shown_is_what_was_done(client: httpx.Client) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bridge.sandbox.orchestrator import Seed, SeedError, World, load_seed, read_seed, sandbox_serving
 from bridge.sandbox.orchestrator.delivering import delivering
 from tests.processes import command, sandbox_process
-from tests.sandbox.conftest import Clock
+from tests.sandbox.conftest import SIGNED_IN, Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -266,3 +266,37 @@ async def test_a_fault_of_the_seed_strikes(world: World) -> None:
         response = await client.get("/odata/Folders")
 
     assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+
+
+async def test_the_caller_and_what_is_denied_to_them() -> None:
+    seed = read_seed(
+        {"caller": "ada@example.com", "denied": ["Tasks.Delete", "TaskCatalogs.View"], "tasks": [{"title": "Pay"}]}
+    )
+    world = seed.world()
+    seed.plant(world)
+    world.reset()
+    delete = "/odata/Tasks/UiPath.Server.Configuration.OData.DeleteTasks"
+
+    async with sandbox_serving(world) as url, httpx.AsyncClient(base_url=url, headers=SIGNED_IN) as client:
+        (task,) = world.all_tasks()
+        refused = (await client.post(delete, json={"taskIds": [task.id]})).json()["value"]
+        catalogs = await client.get("/odata/TaskCatalogs")
+        created = (await client.post("/tasks/GenericTasks/CreateTask", json={"title": "By Ada"})).json()
+
+    assert [(one["TaskId"], one["ErrorCode"]) for one in refused] == [(task.id, 2427)]
+    assert (catalogs.status_code, created["creatorUserId"]) == (403, 1001)
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (
+            {"denied": ["Tasks.Delet"]},
+            r"denied\[0\]: there is no permission `Tasks.Delet`: did you mean `Tasks.Delete`?",
+        ),
+        ({"caller": "ad@example.com"}, "caller: there is no user `ad@example.com`: did you mean `ada@example.com`?"),
+    ],
+)
+def test_a_caller_and_a_permission_that_are_not_there(seed: dict[str, Any], said: str) -> None:
+    with pytest.raises(SeedError, match=said):
+        read_seed(seed)

@@ -140,6 +140,8 @@ class Seed(_Section):
         SeedUser(id=one.id, email=one.email, name=one.name, surname=one.surname) for one in DEFAULT_USERS
     ]
     clients: list[SeedClient] = []
+    caller: str | None = None
+    denied: list[str] = []
     tasks: list[SeedTask] = []
     faults: list[Rule] = []
     webhooks: list[SeedWebhook] = []
@@ -172,8 +174,10 @@ class Seed(_Section):
             world.webhooks.add(UUID(int=world.rng.getrandbits(128), version=4), _wanted(hook))
 
     def arm(self, world: World) -> None:
-        """Put the faults into a world that has its tasks already, from a file of its own."""
+        """Put the faults and the caller's rights into a world that has its tasks already, from a file of its own."""
         world.faults.replace(self.faults)
+        world.caller = _named(world, self.caller)
+        world.denied.update(self.denied)
 
 
 # -- into the world ----------------------------------------------------------------------------------------------------------------
@@ -181,6 +185,10 @@ class Seed(_Section):
 
 def _user(one: SeedUser) -> User:
     return User(one.id, one.email, one.name, one.surname, None if one.folders is None else tuple(one.folders))
+
+
+def _named(world: World, email: str | None) -> User | None:
+    return next((user for user in world.users.values() if user.email == email), None)
 
 
 def _client(one: SeedClient) -> Client:
@@ -211,7 +219,7 @@ def _plant(world: World, one: SeedTask) -> None:
         parent_operation_id=one.parent_operation_id,
     )
     task = world.create_task(request, folder)
-    user = next((user for user in world.users.values() if user.email == one.assigned_to), None)
+    user = _named(world, one.assigned_to)
     if user is not None:
         world.assign(Assignment(task_id=task.id, user_id=user.id))
     if one.completed:

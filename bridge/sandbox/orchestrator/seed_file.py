@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from bridge.sandbox.orchestrator.control import unknown_operations
 from bridge.sandbox.orchestrator.faults import Rule
+from bridge.sandbox.orchestrator.model import PERMISSIONS
 from bridge.sandbox.orchestrator.seed import Seed, SeedClient, SeedFolder, SeedTask, SeedUser, SeedWebhook
 
 
@@ -66,10 +67,14 @@ def _contradictions(seed: Seed) -> Iterator[str]:
         for path in user.folders or ():
             yield from _unknown(f"users[{number}].folders", path, paths, "folder")
     catalogs = {one.path: one.catalogs for one in seed.folders}
+    emails = [one.email for one in seed.users]
+    yield from _unknown("caller", seed.caller, emails, "user")
+    for number, name in enumerate(seed.denied):
+        yield from _unknown(f"denied[{number}]", name, PERMISSIONS, "permission")
     for number, task in enumerate(seed.tasks):
         folder = task.folder or paths[0]
         yield from _unknown(f"tasks[{number}].folder", folder, paths, "folder")
-        yield from _unknown(f"tasks[{number}].assigned_to", task.assigned_to, [one.email for one in seed.users], "user")
+        yield from _unknown(f"tasks[{number}].assigned_to", task.assigned_to, emails, "user")
         if folder in catalogs:
             yield from _unknown(f"tasks[{number}].catalog", task.catalog, catalogs[folder], f"catalog of {folder}")
     for wrong in unknown_operations(seed.faults):

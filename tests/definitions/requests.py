@@ -1,28 +1,17 @@
-"""Orchestrator's OpenAPI definition as a judge of requests: method, path, query, headers and JSON body.
+"""The definition as a judge of requests: method, path, query, headers and JSON body."""
 
-The definition is not part of the project; where it is absent nothing can be judged, and the tests that ask for it are skipped, loudly.
-"""
-
-import os
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import httpx
 import jsonschema_rs
 import orjson
-import pytest
-import yaml
 
-REFERENCE = Path(os.environ.get("BRIDGE_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
-FILE = REFERENCE / "orchestrator-tasks-openapi.yaml"
-
-needs_definition = pytest.mark.skipif(
-    not FILE.exists(), reason="REQUESTS ARE NOT COMPARED WITH THE DEFINITION: it is not part of the project"
-)
+from tests.definitions import below_tenant, document
 
 # -- where the wire differs from the definition ------------------------------------------------------------------------------------
 
@@ -56,14 +45,6 @@ MORE_CRITERIA = "RoundRobin"
 NOT_IN_IT = re.compile(r"/(?:[^/]+/)?identity_?/connect/token|/api/Account/Authenticate")
 """Signing in: the identity server has a definition of its own, and the old way was removed from this one."""
 
-WRONG_ON_PURPOSE = {
-    "test_a_refusal_has_the_servers_words",
-    "test_a_request_that_is_none_of_the_definitions_fails_its_test",
-}
-"""Tests that ask for what no server takes."""
-
-_TENANT = re.compile(r"^/[^/]+/[^/]+/orchestrator_(?=/)")
-
 
 @dataclass(frozen=True)
 class Operation:
@@ -85,13 +66,12 @@ class Operation:
 
 
 @cache
-def document() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load(FILE.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    criteria = loaded["components"]["schemas"]["TaskAssignmentRequest"]["properties"]["AssignmentCriteria"]
-    more = loaded["components"]["schemas"]["TaskSaveAndReassignmentRequest"]["properties"]["AssignmentCriteria"]
-    for each in (criteria, more):
-        each["enum"] = [*each["enum"], MORE_CRITERIA]
-    return loaded
+def _components() -> dict[str, Any]:
+    """The definition's schemas, with the criterion that it lacks."""
+    components: dict[str, Any] = deepcopy(document()["components"])
+    for name in ("TaskAssignmentRequest", "TaskSaveAndReassignmentRequest"):
+        components["schemas"][name]["properties"]["AssignmentCriteria"]["enum"].append(MORE_CRITERIA)
+    return components
 
 
 @cache
@@ -114,7 +94,7 @@ def operation_of(method: str, path: str) -> Operation | None:
 
 def complaints(request: httpx.Request) -> list[str]:
     """What the definition has against a request; nothing if it is one of its own."""
-    path = _TENANT.sub("", unquote(request.url.path))
+    path = below_tenant(unquote(request.url.path))
     if NOT_IN_IT.fullmatch(path):
         return []
     operation = operation_of(request.method, path)
@@ -190,8 +170,8 @@ def _validator(operation_id: str) -> Any:
         schema = {"type": "object"}
     if operation_id in PARTIAL:
         name = schema["$ref"].rsplit("/", 1)[1]
-        schema = {key: value for key, value in document()["components"]["schemas"][name].items() if key != "required"}
-    return jsonschema_rs.Draft4Validator({"allOf": [schema], "components": document()["components"]})
+        schema = {key: value for key, value in _components()["schemas"][name].items() if key != "required"}
+    return jsonschema_rs.Draft4Validator({"allOf": [schema], "components": _components()})
 
 
 def _misfits(schema: dict[str, Any], text: str, name: str) -> list[str]:

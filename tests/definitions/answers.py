@@ -1,21 +1,16 @@
-"""UiPath's OpenAPI definition as a judge of the sandbox's answers: `complaints` says what it has against one.
+"""The definition as a judge of the sandbox's answers: `complaints` says what it has against one.
 
-The definition is not part of the project; it is found in the shared folder or where `BRIDGE_REFERENCE` points, and without it nothing
-is judged, which `test_definition.py` says loudly. `DIFFERENCES` names every place where the wire is known to differ from it.
+`DIFFERENCES` names every place where the wire is known to differ from the definition.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import yaml
 
-REFERENCE = Path(os.environ.get("BRIDGE_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
-DEFINITION = REFERENCE / "orchestrator-tasks-openapi.yaml"
+from tests.definitions import below_tenant, document
 
 DIFFERENCES = {
     "integer status": "the status of a task under /tasks and /forms is a number (guide; UiPath's TypeScript SDK maps it)",
@@ -33,7 +28,6 @@ _ORDERED = frozenset({429, *range(500, 600)})
 """What only a fault answers that a test has ordered."""
 _PASCAL_UNDER_ODATA = ("UserLoginInfoDto", "TaskAssignmentDto")
 _ANNOTATIONS = re.compile(r"^@odata\.")
-_TENANT = re.compile(r"^/[^/]+/[^/]+/orchestrator_(?=/)")
 _ERROR = jsonschema_rs.validator_for(
     {
         "type": "object",
@@ -48,21 +42,9 @@ _ERROR = jsonschema_rs.validator_for(
 )
 
 
-def present() -> bool:
-    """Whether there is a definition to judge by."""
-    return DEFINITION.exists()
-
-
-@cache
-def document() -> dict[str, Any]:
-    """The definition as it was published."""
-    loaded: dict[str, Any] = yaml.load(DEFINITION.read_bytes(), yaml.CSafeLoader)
-    return loaded
-
-
 def operation(method: str, path: str) -> Mapping[str, Any] | None:
     """The definition's operation at a path, which may be below a tenant's; None if it has none."""
-    bare = _TENANT.sub("", path)
+    bare = below_tenant(path)
     for pattern, methods in _paths():
         if pattern.fullmatch(bare) and method.lower() in methods:
             found: Mapping[str, Any] = methods[method.lower()]
@@ -87,7 +69,7 @@ def complaints(method: str, path: str, status: int, content: Any, *, selected: b
     if not schemas:
         return [] if content is None else ["a body where none is declared"]
     name = schemas[0]["$ref"].rpartition("/")[2]
-    return list(_broken(_schema(name, _TENANT.sub("", path).startswith("/odata"), selected), content))
+    return list(_broken(_schema(name, below_tenant(path).startswith("/odata"), selected), content))
 
 
 def _broken(judge: Any, content: Any) -> Iterator[str]:

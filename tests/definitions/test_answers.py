@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 
 from bridge.sandbox.orchestrator.endpoints import OPERATIONS
-from tests.sandbox import definition
+from tests.definitions import answers, needs_definition
 
-pytestmark = pytest.mark.skipif(
-    not definition.present(), reason="ANSWERS ARE NOT HELD AGAINST UIPATH'S DEFINITION: it is not part of the project"
-)
+pytestmark = needs_definition
 
 CREATE = "/tasks/GenericTasks/CreateTask"
 OTHERS = {"Token", "Authenticate"}
@@ -18,7 +16,7 @@ OTHERS = {"Token", "Authenticate"}
 
 def test_every_operation_is_the_definitions() -> None:
     for operation in OPERATIONS:
-        known = definition.operation(operation.method, operation.path.replace("{", "").replace("}", ""))
+        known = answers.operation(operation.method, operation.path.replace("{", "").replace("}", ""))
         assert (known is not None) or operation.name in OTHERS, operation.name
 
 
@@ -37,16 +35,16 @@ def test_every_operation_is_the_definitions() -> None:
     ],
 )
 def test_an_answer_that_is_wrong(path: str, body: dict[str, Any]) -> None:
-    assert definition.complaints("POST", path, 201, body)
+    assert answers.complaints("POST", path, 201, body)
 
 
 def test_an_answer_that_is_right() -> None:
     body = {"status": 0, "id": 1, "type": "ExternalTask", "assignedToUser": None}
 
-    assert definition.complaints("POST", CREATE, 201, body) == []
-    assert definition.complaints("POST", "/tasks/GenericTasks/CompleteTask", 204, None) == []
+    assert answers.complaints("POST", CREATE, 201, body) == []
+    assert answers.complaints("POST", "/tasks/GenericTasks/CompleteTask", 204, None) == []
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, {}), (418, None), (404, {"Message": "x"}), (204, None)])
 def test_a_status_and_an_error_that_are_wrong(status: int, body: Any) -> None:
-    assert definition.complaints("POST", CREATE, status, body)
+    assert answers.complaints("POST", CREATE, status, body)
