@@ -87,6 +87,11 @@ class Version(NamedTuple):
         """A text that sorts as the version does."""
         return f"{self.updated:015d}.{self.emitted:015d}.{self.rank}.{self.digest}"
 
+    @staticmethod
+    def updated_of(encoded: str) -> int:
+        """The tracker's update time in an encoded version, epoch milliseconds; 0 in none."""
+        return int(encoded.partition(".")[0] or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 
-from bridge.apis import JiraClient, SalesforceTickets, ticket_apis
+from bridge.apis import JiraTickets, SalesforceTickets, ticket_apis
 from bridge.config import Config, SalesforceSource, Source
 from bridge.errors import RemoteError
 from bridge.model import Folder
@@ -30,8 +30,10 @@ async def probe(config: Config) -> AsyncIterator[Probe]:
     async with ticket_apis(config, utc_now) as apis:
         for name, api in apis.items():
             match api:
-                case JiraClient():
-                    yield await _tried(f"Jira's API of source {name}", api.myself(), "signed in as {}")
+                case JiraTickets():
+                    yield await _tried(f"Jira's API of source {name}", api.client.myself(), "signed in as {}")
+                    if api.polled:
+                        yield await _tried(f"what source {name} polls", api.try_jql(), "Jira takes the search")
                 case SalesforceTickets():
                     async for result in _salesforce(name, config.sources[name], api):
                         yield result

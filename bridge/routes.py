@@ -165,12 +165,21 @@ def _problems(route: str, written: Mapping[str, Any]) -> Iterator[Problem]:
 
 def fields_in_use(config: Config, source: str) -> set[str]:
     """The tracker's raw fields that conditions and templates of a source's routes speak of by name."""
+    return _in_use(config, source, "fields")
+
+
+def ticket_attributes_in_use(config: Config, source: str) -> set[str]:
+    """What of `ticket` they speak of."""
+    return _in_use(config, source, "ticket")
+
+
+def _in_use(config: Config, source: str, of: str) -> set[str]:
     found: set[tuple[str, str]] = set()
     for route in config.routes:
         if route.source == source:
             found |= templates.attributes(route.when) if route.when else set()
             found |= templates.attributes_in(route.model_dump(include={"task": True, "completion": True}))
-    return {attribute for name, attribute in found if name == "fields"}
+    return {attribute for name, attribute in found if name == of}
 
 
 def _external_tag(config: Config, route: RouteConfig) -> str:

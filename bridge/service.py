@@ -1,7 +1,7 @@
 """The service: every part made from the configuration, started and stopped in the right order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from random import Random
 
 import structlog
 
-from bridge.apis import ticket_apis
-from bridge.config import Config
+from bridge.apis import TicketApi, ticket_apis
+from bridge.config import Config, JiraSource, SalesforceSource
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.fold import Snapshot
 from bridge.model import Link
@@ -21,6 +21,7 @@ from bridge.store import Database, Revisions, Store, upgrade
 from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
 from bridge.sync.lanes import Lanes
+from bridge.sync.poller import Polled, Poller
 from bridge.sync.retention import retain
 from bridge.sync.scheduler import Scheduler
 from bridge.sync.worker import Limits, Worker
@@ -96,26 +97,43 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             lanes.wake()
             worker.wake()
 
-        scheduler = Scheduler(tick, retain=partial(retain, store, config.retention, clock))
+        pollers = [Poller(each, store, clock) for each in polls(config, following, apis)]
+        scheduler = Scheduler(tick, partial(retain, store, config.retention, clock), pollers)
         worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
         await _take_over(store)
         tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
-        lanes.wake()
-        worker.wake()
+        polling = [asyncio.create_task(poller.run()) for poller in pollers]
+        tick()
+        for poller in pollers:
+            poller.wake()
         scheduler.start()
         try:
             yield Service(config, store, trackers(config), partial(refresh, following), scheduler, clock)
         finally:
             scheduler.stop()
+            await _cancel(polling)  # a poll can end anywhere: the next one goes on where it stood
             lanes.stop()
             worker.stop()
             await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancel(tasks)
             if left := await worker.finish(STOP_WITHIN):
                 _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
             await store.database.close()
+
+
+def polls(config: Config, following: Mapping[str, Follower], apis: Mapping[str, TicketApi]) -> list[Polled]:
+    """The sources that are polled."""
+    return [
+        Polled(name, following[name].tracker, apis[name], every)
+        for name, source in config.sources.items()
+        if isinstance(source, JiraSource | SalesforceSource) and (every := source.poll) is not None
+    ]
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def refresh(following: Mapping[str, Follower], link: Link, snapshot: Snapshot) -> Link:
@@ -134,3 +152,4 @@ async def _take_over(store: Store) -> None:
     if store.database.is_sqlite:
         with suppress(StoreUnavailable):  # the leases end by themselves
             await store.links.release()
+            await store.leases.release()

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge.apis import JiraClient
-from bridge.config import JiraApi
+from bridge.apis.jira import JiraClient, JiraDataCenter
+from bridge.config import JiraSource
 from bridge.errors import RateLimited
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import Fault, MessageOptions, SimulatedSalesforce, salesforce_serving
@@ -63,7 +63,7 @@ async def crm(
         config = configured(
             folder,
             orchestrator,
-            sources={"crm": {"type": "salesforce", "secrets": [TOKEN], "api": api, **source}},
+            sources={"crm": {"type": "salesforce", "secrets": [TOKEN], "api": api, "poll": "off", **source}},
             routes=[
                 {
                     "name": "cases",
@@ -294,6 +294,14 @@ async def test_an_undeleted_record_that_is_told_of_again_is_reopened(tmp_path: P
         await tasks_are(given.world, 1, 0)
 
 
+@asynccontextmanager
+async def jira_at(url: str) -> AsyncIterator[JiraDataCenter]:
+    source = JiraSource.model_validate({"type": "jira", "secrets": ["s"], "api": {"url": url, "token": "t"}})
+    assert source.api is not None
+    async with JiraClient(source.api, utc_now) as client:
+        yield JiraDataCenter(client, source, [])
+
+
 async def test_after_a_429_jira_is_left_alone() -> None:
     asked = []
 
@@ -303,13 +311,13 @@ async def test_after_a_429_jira_is_left_alone() -> None:
 
     async with (
         serving(Starlette(routes=[Route("/rest/api/2/issue/{id}", issue)])) as url,
-        JiraClient(JiraApi.model_validate({"url": url, "token": "t"}), utc_now) as client,
+        jira_at(url) as client,
     ):
         with pytest.raises(RateLimited):
             await client.look([str(number) for number in range(200)], timedelta(seconds=30))
         told = len(asked)
         with pytest.raises(RateLimited):
-            await client.issue("1")
+            await client.client.issue("1")
         assert len(asked) == told + 1 < 200
 
 
@@ -323,7 +331,7 @@ async def test_what_a_slow_jira_shows_in_time_counts() -> None:
         return Response(body_of(jira_event(1)["issue"]).replace(b"Ticket 1", b"cut \\ud83d"))
 
     async with serving(Starlette(routes=[Route("/rest/api/2/issue/{id}", issue)])) as url:
-        async with JiraClient(JiraApi.model_validate({"url": url, "token": "t"}), utc_now) as client:
+        async with jira_at(url) as client:
             found = await client.look(["10001", "10002", "10003"], timedelta(seconds=2))
         never.set()
     assert sorted(found) == ["10001", "10002"]  # a text that is cut in the middle of a character is read, too
@@ -345,7 +353,7 @@ async def test_a_slow_tracker_delays_no_other_source(tmp_path: Path) -> None:
         config = configured(
             tmp_path,
             orchestrator,
-            sources={"crm": {"type": "salesforce", "secrets": [TOKEN], "api": api}},
+            sources={"crm": {"type": "salesforce", "secrets": [TOKEN], "api": api, "poll": "off"}},
             routes=[
                 {"name": "cases", "source": "crm", "refresh": True, "task": task},
                 {"name": "issues", "source": "jira", "task": task},
@@ -392,7 +400,13 @@ async def test_jira_is_asked_too(tmp_path: Path) -> None:
             tmp_path,
             orchestrator,
             sources={
-                "jira": {"type": "jira", "secrets": ["s"], "verify": "query", "api": {"url": url, "token": "pat"}}
+                "jira": {
+                    "type": "jira",
+                    "secrets": ["s"],
+                    "verify": "query",
+                    "api": {"url": url, "token": "pat"},
+                    "poll": "off",
+                }
             },
             routes=[{"name": "all", "source": "jira", "refresh": True, "task": {"catalog": "Tickets"}}],
         )

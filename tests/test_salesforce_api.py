@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bridge.apis import SalesforceClient, SalesforceTickets
-from bridge.apis.salesforce import Usage
 from bridge.config import SalesforceApi, SalesforceSource
 from bridge.errors import NotFound, RateLimited, Rejected, Unauthorized, Unavailable
 from bridge.sandbox.salesforce import Fault, SimulatedSalesforce, salesforce_serving
@@ -109,21 +108,30 @@ async def test_deletions_are_told_with_the_time_until_which_they_are_known(setti
     assert told.latest_date_covered.tzinfo is not None
 
 
-async def test_changes_are_found_by_time_with_an_overlap(setting: Setting) -> None:
-    org, client = setting.org, setting.client
+async def test_changes_are_found_by_time(setting: Setting) -> None:
+    org = setting.org
+    source = SalesforceSource.model_validate({"type": "salesforce", "secrets": ["s"]})
+    tickets = SalesforceTickets(setting.client, source, [], setting.clock)
     org.open(Subject="old")
     setting.clock.now += timedelta(hours=1)
     recent = org.open(Subject="recent")["Id"]
     setting.clock.now += timedelta(hours=1)
     new = org.open(Subject="new")["Id"]
 
-    async def since(moment: datetime, overlap: timedelta) -> list[str]:
-        return [record["Id"] async for record in client.changes("Case", ["Id"], moment, overlap)]
+    async def since(moment: datetime) -> list[str]:
+        found, cursor = [], None
+        while True:
+            page = await tickets.changed(moment, cursor)
+            found += [message["record"]["Id"] for message in page.messages]
+            if (cursor := page.cursor) is None:
+                return found
 
-    assert await since(setting.clock.now, timedelta(0)) == [new]
-    assert await since(setting.clock.now, timedelta(minutes=61)) == [recent, new]
+    assert await since(setting.clock.now) == [new]
+    assert await since(setting.clock.now - timedelta(minutes=61)) == [recent, new]
     org.edit(recent, Subject="changed")  # the newest change is the last
-    assert await since(setting.clock.now, timedelta(0)) == [new, recent]
+    assert await since(setting.clock.now) == [new, recent]
+    org.delete(new)
+    assert await since(setting.clock.now) == [recent, new]  # getDeleted tells the last
 
 
 async def test_which_statuses_are_closed(setting: Setting) -> None:
@@ -133,13 +141,17 @@ async def test_which_statuses_are_closed(setting: Setting) -> None:
     assert not statuses["New"]
 
 
+def used(client: SalesforceClient) -> tuple[int, int] | None:
+    return None if client.usage is None else (client.usage.used, client.usage.allowed)
+
+
 async def test_every_answer_tells_how_many_requests_are_used(setting: Setting) -> None:
-    seen = [setting.client.usage]
+    seen = [used(setting.client)]
     assert (await setting.client.limits()).allowed == 100
-    seen.append(setting.client.usage)
+    seen.append(used(setting.client))
     await setting.client.case_statuses()
-    seen.append(setting.client.usage)
-    assert seen == [None, Usage(used=1, allowed=100), Usage(used=2, allowed=100)]
+    seen.append(used(setting.client))
+    assert seen == [None, (1, 100), (2, 100)]
 
 
 async def test_a_quote_in_a_text_does_not_end_it(setting: Setting) -> None:
@@ -240,7 +252,7 @@ async def test_the_daily_limit_is_waited_out_and_a_crowd_is_let_pass(setting: Se
 async def test_the_orgs_own_daily_limit(setting: Setting) -> None:
     for _ in range(100):
         await setting.client.limits()
-    assert setting.client.usage == Usage(used=100, allowed=100)
+    assert used(setting.client) == (100, 100)
     with pytest.raises(RateLimited, match="TotalRequests Limit exceeded"):
         await setting.client.limits()
 

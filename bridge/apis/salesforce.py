@@ -42,10 +42,20 @@ _USAGE = re.compile(r"(?<![a-z-])api-usage=(\d+)/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many requests of the rolling 24 hours the org has made, of how many."""
+    """How many requests of the rolling 24 hours the org had made at a time, of how many."""
 
     used: int
     allowed: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPage:
+    """A part of a query's answer: where the next one is, None at the end, and how many records there are in all."""
+
+    records: Sequence[Record]
+    next: str | None
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +86,27 @@ class SalesforceClient:
         await self._server.aclose()
 
     async def query(self, soql: str, *, deleted_too: bool = False) -> AsyncIterator[Record]:
-        """`GET …/query` (`…/queryAll` with what is in the recycle bin), page after page.
-
-        A page may be shorter than asked for; only `done` ends it. A locator lives for two days, then it is `Rejected`.
-        """
-        path = f"{self._root}/{'queryAll' if deleted_too else 'query'}?q={quote(soql, safe='')}"
-        while path:
-            page = await self._get(path)
-            for record in page.get("records") or []:
+        """`GET …/query` (`…/queryAll` with what is in the recycle bin), page after page."""
+        page = await self.first_page(soql, deleted_too=deleted_too)
+        while True:
+            for record in page.records:
                 yield record
-            path = "" if page.get("done", True) else str(page.get("nextRecordsUrl") or "").lstrip("/")
-            if not path and not page.get("done", True):
-                raise Unavailable("Salesforce has more records, and does not say where", sent=False)
+            if page.next is None:
+                return
+            page = await self.next_page(page.next)
+
+    async def first_page(self, soql: str, *, deleted_too: bool = False) -> QueryPage:
+        """The beginning of a query's answer. A page may be shorter than asked for; only `done` ends it."""
+        return await self.next_page(f"{self._root}/{'queryAll' if deleted_too else 'query'}?q={quote(soql, safe='')}")
+
+    async def next_page(self, path: str) -> QueryPage:
+        """The page at a locator, which lives for two days; then it is `Rejected`."""
+        page = await self._get(path)
+        following = None if page.get("done", True) else str(page.get("nextRecordsUrl") or "").lstrip("/")
+        if following == "":
+            raise Unavailable("Salesforce has more records, and does not say where", sent=False)
+        total = page.get("totalSize")
+        return QueryPage(page.get("records") or [], following, total if isinstance(total, int) else None)
 
     async def records(self, object_name: str, ids: Sequence[str], fields: Iterable[str]) -> AsyncIterator[Record]:
         """The records with these ids, in chunks, those in the recycle bin too (`IsDeleted`). What is not there is left out."""
@@ -101,21 +120,6 @@ class SalesforceClient:
     async def record(self, object_name: str, record_id: str) -> Record:
         """`GET …/sobjects/{object}/{id}`: every field that the user may see. `NotFound` if deleted, or hidden from the user."""
         return await self._get(f"{self._root}/sobjects/{object_name}/{quote(record_id, safe='')}")
-
-    async def changes(
-        self, object_name: str, fields: Iterable[str], since: datetime, overlap: timedelta
-    ) -> AsyncIterator[Record]:
-        """What was created or changed since a time less an overlap, oldest first.
-
-        By SystemModstamp, which writes of the system move, too. The same record may come again: what is known must be passed over.
-        """
-        begin = (since - overlap).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        soql = (
-            f"SELECT {', '.join(fields)} FROM {object_name} "  # noqa: S608 - SOQL; the names are checked by the configuration
-            f"WHERE SystemModstamp >= {begin} ORDER BY SystemModstamp, Id"
-        )
-        async for record in self.query(soql):
-            yield record
 
     async def deleted(self, object_name: str, start: datetime, end: datetime) -> Deleted:
         """`GET …/sobjects/{object}/deleted`, at most 15 days back. A record that was undeleted since is not in it."""
@@ -141,12 +145,12 @@ class SalesforceClient:
         """`GET …/limits`: the daily requests."""
         daily = (await self._get(f"{self._root}/limits")).get("DailyApiRequests") or {}
         allowed = int(daily.get("Max", 0))
-        return Usage(used=allowed - int(daily.get("Remaining", 0)), allowed=allowed)
+        return Usage(allowed - int(daily.get("Remaining", 0)), allowed, self._clock())
 
     async def _get(self, path: str) -> dict[str, Any]:
         response = await self._server.send("GET", path)
         if told := _USAGE.search(response.headers.get("sforce-limit-info", "")):
-            self.usage = Usage(int(told.group(1)), int(told.group(2)))
+            self.usage = Usage(int(told.group(1)), int(told.group(2)), self._clock())
         if not response.is_success:
             raise _refusal(response, self._clock())
         body = _json(response)

@@ -2,19 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bridge.apis.salesforce import SalesforceClient
+from bridge.apis.protocol import POLLED, Message, Page
+from bridge.apis.salesforce import IDS_AT_ONCE, QueryPage, SalesforceClient, text_literal
 from bridge.config import SalesforceSource
-from bridge.errors import Rejected, Unavailable
+from bridge.errors import NotFound, Rejected, Unavailable
 from bridge.trackers.salesforce import STANDARD_FIELDS, is_true_id, normal_id
 
 ALWAYS = ("Id", "IsDeleted", "IsClosed", "SystemModstamp")
 
+KEPT_FOR_OTHERS = 0.1
+"""Of the org's daily requests: what is left then is not the bridge's to poll with."""
+
+LIMIT_EASE = timedelta(minutes=15)
+DELETIONS_KEPT = timedelta(days=15)
+"""How far back an org tells what was deleted."""
+
+_DELETIONS = "deletions"
+"""The cursor of the page after the last of the changed records."""
+
 
 class SalesforceTickets:
     """Reads the fields that the bridge needs: those of a ticket, and those that the routes' templates speak of."""
+
+    at_once = IDS_AT_ONCE
 
     def __init__(
         self, client: SalesforceClient, source: SalesforceSource, in_use: Iterable[str], clock: Callable[[], datetime]
@@ -22,22 +35,99 @@ class SalesforceTickets:
         self.client = client
         self._clock = clock
         self._object = source.object
+        self._closed = source.closed or ["Closed"]
+        self._status = source.fields.status or "Status"
         self.wanted_by_name = [*source.fields.model_dump(exclude_none=True).values(), *sorted(in_use)]
         """What the configuration speaks of, beside the standard fields, of which an object may lack some."""
         standard = [name for names in STANDARD_FIELDS.values() for name in names]
         self._wanted = list(dict.fromkeys([*ALWAYS, *standard, *self.wanted_by_name]))
         self._fields: list[str] = []
 
-    async def look(self, ticket_ids: Sequence[str], within: timedelta) -> Mapping[str, Mapping[str, Any]]:
+    async def look(self, ticket_ids: Sequence[str], within: timedelta) -> Mapping[str, Message]:
         """The records by their ids, those in the recycle bin too. An id whose checksum is wrong is no record's: the org refuses it."""
-        began = int(self._clock().timestamp() * 1000)
-        common = {"event": "record", "object": self._object, "readAt": began}
         try:
             async with asyncio.timeout(within.total_seconds()):
-                records = await self._read([ticket_id for ticket_id in ticket_ids if is_true_id(ticket_id)])
+                return await self._shown(ticket_ids, "record")
         except TimeoutError:
             raise Unavailable(f"no answer within {within.total_seconds():g} s", sent=False) from None
-        return {ticket_id: {**common, "record": record} for ticket_id, record in records.items()}
+
+    async def read(self, ticket_ids: Sequence[str]) -> Mapping[str, Message]:
+        """The same, without hurry."""
+        return await self._shown(ticket_ids, POLLED)
+
+    async def confirm(self, ticket_id: str, key: str) -> Message | None:
+        """`GET …/sobjects/{object}/{id}`: a record that was purged, or is hidden, is in no query."""
+        del key
+        began = self._now()
+        try:
+            return self._message(POLLED, began, await self.client.record(self._object, ticket_id))
+        except NotFound:
+            return None
+
+    def gone(self, ticket_id: str, key: str, at: int) -> Message:
+        """As a record in the recycle bin."""
+        del key
+        return {**self._message(POLLED, at, {"Id": ticket_id, "IsDeleted": True}), "at": at}
+
+    async def changed(self, since: datetime, cursor: str | None) -> Page:
+        """By SystemModstamp, which writes of the system move, too; then what getDeleted tells."""
+        if cursor == _DELETIONS:
+            return await self._deletions(since)
+        page = await self._page(f"SystemModstamp >= {_utc(since)}", "SystemModstamp, Id", cursor)
+        return page if page.cursor else Page(page.messages, _DELETIONS, page.total)
+
+    async def opened(self, cursor: str | None) -> Page:
+        """By IsClosed, or by the source's list of closed statuses."""
+        if "IsClosed" in await self.fields():
+            return await self._page("IsClosed = false", "Id", cursor)
+        closed = ", ".join(map(text_literal, self._closed))
+        return await self._page(f"{self._status} NOT IN ({closed})", "Id", cursor)
+
+    def ease(self) -> timedelta:
+        """A while, once most of the org's requests of the day are used; then one more tells whether they still are."""
+        usage = self.client.usage
+        if usage is None or usage.used < (1 - KEPT_FOR_OTHERS) * usage.allowed:
+            return timedelta()
+        return max(usage.at + LIMIT_EASE - self._clock(), timedelta())
+
+    async def _page(self, condition: str, order: str, cursor: str | None) -> Page:
+        began, found = self._now(), await self._query(condition, order, cursor)
+        messages = [self._message(POLLED, began, record) for record in found.records]
+        return Page(messages, found.next, found.total)
+
+    async def _query(self, condition: str, order: str, cursor: str | None) -> QueryPage:
+        if cursor is not None:
+            return await self.client.next_page(cursor)
+        fields = ", ".join(await self.fields())
+        soql = f"SELECT {fields} FROM {self._object} WHERE {condition} ORDER BY {order}"  # noqa: S608 - SOQL; names are checked, values escaped
+        return await self.client.first_page(soql)
+
+    async def _deletions(self, since: datetime) -> Page:
+        now = self._clock()
+        try:
+            found = await self.client.deleted(
+                self._object, max(since, now - DELETIONS_KEPT), now + timedelta(minutes=1)
+            )
+        except Rejected:  # an object that tells no deletions: its open records are read by their ids
+            return Page([])
+        return Page(
+            [
+                self.gone(ticket_id, "", int(at.timestamp() * 1000))
+                for record_id, at in found.records.items()
+                if (ticket_id := normal_id(record_id))
+            ]
+        )
+
+    async def _shown(self, ticket_ids: Sequence[str], event: str) -> Mapping[str, Message]:
+        began = self._now()
+        records = await self._read([ticket_id for ticket_id in ticket_ids if is_true_id(ticket_id)])
+        return {ticket_id: self._message(event, began, record) for ticket_id, record in records.items()}
+
+    def _message(self, event: str, began: int, record: Mapping[str, Any]) -> Message:
+        return {"event": event, "object": self._object, "readAt": began, "record": _fields(record)}
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp() * 1000)
 
     async def _read(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         fields = await self.fields()
@@ -45,7 +135,7 @@ class SalesforceTickets:
         try:
             async for record in self.client.records(self._object, ids, fields):
                 if ticket_id := normal_id(record.get("Id")):
-                    found[ticket_id] = _fields(record)
+                    found[ticket_id] = record
         except Rejected as error:
             if error.code == "INVALID_FIELD":  # the object has changed since it was described
                 self._fields = []
@@ -68,3 +158,7 @@ class SalesforceTickets:
 
 def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "attributes"}
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -85,6 +85,12 @@ def _closed_rule(value: Any) -> Any:
     raise ValueError(f"{one_of(value, CLOSED_RULES)}; or give a list of status names: [Done, Rejected]")
 
 
+def _condition(value: str) -> str:
+    if re.search(r"\border\s+by\b", value, re.IGNORECASE):
+        raise ValueError("must be a condition alone: remove ORDER BY, the bridge has an order of its own")
+    return value
+
+
 Closed = Annotated[
     Annotated[Literal["category", "resolution"], BeforeValidator(_closed_rule), Tag("rule")]
     | Annotated[list[Text], Field(min_length=1), Tag("names")],
@@ -102,6 +108,11 @@ class JiraSource(_PolledSource):
         default="category",
         description="What makes an issue closed: its status `category` is Done, it has a `resolution`, "
         "or its status is one of a list.",
+    )
+    jql: Annotated[Text, AfterValidator(_condition)] | None = Field(
+        default=None,
+        description="Which issues a poll or a backfill looks at, as JQL without ORDER BY: `project = OPS`. "
+        "By default all that the account sees.",
     )
 
 

@@ -33,13 +33,19 @@ class Server:
         )
 
     async def send(
-        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        changes: bool | None = None,
     ) -> httpx.Response:
         """One request, from signing in to the last byte of its answer, whatever the answer's status.
 
-        Anything but a GET would change something: its lost answer is `Unknown`, a GET's is `Unavailable`.
+        Anything but a GET would change something, unless `changes` says otherwise: its lost answer is `Unknown`, else `Unavailable`.
         """
-        changes = method != "GET"
+        changes = method != "GET" if changes is None else changes
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 return await self.client.request(method, path, content=content, headers=headers)

@@ -1,19 +1,25 @@
 """The store: deliveries, links and pauses, on SQLite or PostgreSQL. The only place that knows SQL."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
+from bridge.store.cursors import Cursors
 from bridge.store.database import Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Lane, Verdict
+from bridge.store.leases import Leases
 from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
+from bridge.store.watched import Seen, Watched
 
 __all__ = [
     "Claimed",
+    "Cursors",
     "Database",
     "DeliveryFilter",
     "Inbox",
     "Lane",
+    "Leases",
     "LinkFilter",
     "Links",
     "Pause",
@@ -21,9 +27,11 @@ __all__ = [
     "Render",
     "Result",
     "Revisions",
+    "Seen",
     "Store",
     "Terms",
     "Verdict",
+    "Watched",
     "revisions",
     "upgrade",
 ]
@@ -43,3 +51,6 @@ class Store:
         self.inbox = Inbox(database, on_delivery)
         self.links = Links(database, on_due)
         self.pauses = Pauses(database)
+        self.cursors = Cursors(database)
+        self.leases = Leases(database, str(uuid4()))
+        self.watched = Watched(database)

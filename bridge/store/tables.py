@@ -162,6 +162,13 @@ links = Table(
         postgresql_where=text("due_at IS NOT NULL"),
     ),
     Index("links_parked", "id", sqlite_where=text("parked"), postgresql_where=text("parked")),
+    Index(
+        "links_open",
+        "source",
+        "id",
+        sqlite_where=text("ticket_state = 'open'"),
+        postgresql_where=text("ticket_state = 'open'"),
+    ),
 )
 """The mapping table: one ticket, one generation, one task."""
 
@@ -189,3 +196,22 @@ pauses = Table(
     Column("updated_at", Moment, nullable=False),
 )
 """Which destination waits, until when and why; one row speaks for all replicas."""
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("place", Document, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+"""How far long work has come, such as a source's poll, so that the next start goes on from there."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+"""Which process does a piece of work, and until when nobody else may; the token grows whenever another one takes it."""

@@ -60,6 +60,10 @@ class Follower:
             return False
         return said.state is None or any(route.refresh for route in self.routes.of(self.source))
 
+    def selects(self, said: Observation) -> Route | None:
+        """The route that takes a ticket of which nothing else is known. Raises `TemplateError`."""
+        return self._route(Known(Snapshot()), said)
+
     def learn(self, known: Known, told: Observation) -> Known:
         """What is known beside the ticket's own word; nothing is decided by it."""
         return Known(fold(known.snapshot, told), known.link)

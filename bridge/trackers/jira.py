@@ -7,7 +7,7 @@ webhook pages, and bodies that real Jiras sent.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,9 @@ IDENTIFIER = "x-atlassian-webhook-identifier"
 _DONE_CATEGORY_ID = 3
 _LONGEST_NAME = 255
 """Of an id, a key or an event: what is longer is none, and no index would hold it."""
+
+_BLOCKS = frozenset({"paragraph", "heading", "codeBlock", "rule", "tableRow"})
+"""Nodes of the Atlassian Document Format that end a line."""
 
 _ISSUE_IN_URL = re.compile(r"/issue/(\d+)(?:/|$)")
 
@@ -88,7 +91,7 @@ class Jira:
             key=as_text(facts.get(KEY)) or ticket_id,
             url=as_text(facts.get(URL)),
             title=as_text(facts.get("summary")),
-            description=as_text(facts.get("description")),
+            description=_prose(facts.get("description")),
             status=_name(facts.get("status")),
             closed=self.state(facts) in (TicketState.CLOSED, TicketState.DELETED),
             resolution=_name(facts.get("resolution")),
@@ -210,6 +213,26 @@ def _told_time(message: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
 
 def _name(value: Any) -> str | None:
     return as_text(as_object(value).get("name"))
+
+
+def _prose(value: Any) -> str | None:
+    """A text; or what a document in the Atlassian Document Format says, as version 3 of the REST API gives it."""
+    if not isinstance(value, dict):
+        return as_text(value)
+    return clean("".join(_words(value)).strip())
+
+
+def _words(node: Mapping[str, Any]) -> Iterator[str]:
+    if node.get("type") == "hardBreak":
+        yield "\n"
+    if isinstance(text := node.get("text"), str):
+        yield text
+    content = node.get("content")
+    for inner in content if isinstance(content, list) else ():
+        if isinstance(inner, dict):
+            yield from _words(inner)
+    if node.get("type") in _BLOCKS:
+        yield "\n"
 
 
 def _person(value: Any) -> str | None:

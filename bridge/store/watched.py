@@ -1,0 +1,65 @@
+"""What a poll asks of the store: which tickets are open, and what is known of those that the tracker shows."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, Select, bindparam, func, select
+
+from bridge.model import LinkId, TicketState
+from bridge.store.database import Database
+from bridge.store.tables import links, tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a ticket. Without a link only the version is."""
+
+    ticket_id: str
+    version: str
+    link_id: LinkId | None = None
+    key: str | None = None
+    state: TicketState | None = None
+
+
+class Watched:
+    """The tickets of the store, as the poller sees them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, source: str, after: int, limit: int) -> list[Seen]:
+        """The next tickets that are open and have a link, in the order of their links."""
+        query = _open(source, links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key)
+        query = query.where(links.c.id > after).order_by(links.c.id).limit(limit)
+        async with self._database.reading() as connection:
+            return [
+                Seen(row.ticket_id, row.version, LinkId(row.id), row.ticket_key, TicketState.OPEN)
+                for row in await connection.execute(query)
+            ]
+
+    async def count_open(self, source: str) -> int:
+        """How many tickets are open and have a link."""
+        async with self._database.reading() as connection:
+            return int((await connection.execute(_open(source, func.count()))).scalar_one())
+
+    async def seen(self, source: str, ticket_ids: Collection[str]) -> Mapping[str, Seen]:
+        """What is known of these tickets; one that was never heard of is left out."""
+        heard = select(tickets.c.ticket_id, tickets.c.version).where(
+            tickets.c.source == source, tickets.c.ticket_id.in_(ticket_ids)
+        )
+        linked = select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key, links.c.ticket_state).where(
+            links.c.source == source, links.c.ticket_id.in_(ticket_ids)
+        )
+        async with self._database.reading() as connection:
+            found = {row.ticket_id: Seen(row.ticket_id, row.version) for row in await connection.execute(heard)}
+            for row in await connection.execute(linked.order_by(links.c.generation)):
+                state = TicketState(row.ticket_state)
+                found[row.ticket_id] = Seen(row.ticket_id, row.version, LinkId(row.id), row.ticket_key, state)
+        return found
+
+
+def _open(source: str, *columns: Any) -> Select[Any]:
+    # the literal lets the engines see that the partial index applies
+    is_open: BindParameter[Any] = bindparam("open", TicketState.OPEN.value, literal_execute=True)
+    return select(*columns).select_from(links).where(links.c.source == source, links.c.ticket_state == is_open)

@@ -1,0 +1,37 @@
+"""What is news of a ticket that the bridge has looked at by itself. Pure."""
+
+from datetime import datetime
+
+import orjson
+
+from bridge.apis import Message
+from bridge.model import KEY, NewDelivery, Observation, TicketState, Version
+from bridge.store import Seen
+
+
+def is_news(shown: Observation, seen: Seen | None) -> bool:
+    """Whether a ticket has changed since it was last heard of.
+
+    By the tracker's own time of update; where that is the same, only a link's state or key tells: the other fields of an issue can
+    differ between a webhook and the API without anybody having touched it.
+    """
+    if seen is None:
+        return shown.state is not TicketState.DELETED
+    told, known = Version.updated_of(shown.version), Version.updated_of(seen.version)
+    if told != known or seen.link_id is None:
+        return told > known
+    return shown.state not in (None, seen.state) or shown.facts.get(KEY, seen.key) != seen.key
+
+
+def as_delivery(source: str, message: Message, shown: Observation, of: str, now: datetime) -> NewDelivery:
+    """What was shown, as a delivery: it goes the way of every webhook. `of` is the work that it came from; it comes once from each."""
+    seen_as = (Version.updated_of(shown.version), shown.state, shown.facts.get(KEY))
+    return NewDelivery(
+        source=source,
+        dedupe_key=f"{of}:{shown.ticket_id}:{':'.join(map(str, seen_as))}",
+        received_at=now,
+        event=of.partition(":")[0],
+        ticket_id=shown.ticket_id,
+        body=orjson.dumps(message),
+        headers={},
+    )
