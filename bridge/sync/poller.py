@@ -106,8 +106,11 @@ class Poller:
     async def _changes(self, now: datetime) -> None:
         """Every page of what changed since the last search began, or since this service's first one."""
         name = f"{self._name}/changes"
-        place: dict[str, Any] = await self._store.cursors.get(name) or {"since": _milliseconds(now)}
-        place = {"began": _milliseconds(now), "page": None, **place}
+        began: dict[str, Any] = {"since": _milliseconds(now)}
+        known = await self._store.cursors.get(name)
+        if known is None:
+            await self._store.cursors.put(name, began, now)
+        place = {"began": _milliseconds(now), "page": None, **(known or began)}
         while True:
             await self._room()
             try:
