@@ -18,9 +18,10 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline of the same run; the sandbox with many tasks
+bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline of the same run; the sandbox with many tasks; a poll of many tickets
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.sandbox
+	$(BIN)/python -m benchmarks.polling
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

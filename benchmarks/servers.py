@@ -35,7 +35,7 @@ def pinned() -> str:
 @asynccontextmanager
 async def bare_server() -> AsyncIterator[Served]:
     """A Starlette endpoint that reads the body and answers 202."""
-    async with _process([sys.executable, "-m", "benchmarks.bare"]) as served:
+    async with process([sys.executable, "-m", "benchmarks.bare"]) as served:
         yield served
 
 
@@ -59,12 +59,12 @@ async def bridge_server(folder: Path, orchestrator: str | None) -> AsyncIterator
             }
         )
     )
-    async with _process([sys.executable, "-m", "bridge", "run", "--config", str(config)]) as served:
+    async with process([sys.executable, "-m", "bridge", "run", "--config", str(config)]) as served:
         yield served
 
 
 @asynccontextmanager
-async def _process(command: list[str]) -> AsyncIterator[Served]:
+async def process(command: list[str]) -> AsyncIterator[Served]:
     """A server on the server's core; a line of its log says where it listens."""
     core = os.environ.get("BENCHMARK_SERVER_CORE")
     pin = ["taskset", "-c", core] if core is not None else []
