@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.model import Attempt, Delivery, Link
+from bridge.sync.poller import PollStatus
 
 
 def moment(at: datetime | None) -> str | None:
@@ -59,4 +60,15 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
         "took_ms": round(attempt.took.total_seconds() * 1000),
         "outcome": attempt.outcome,
         "detail": attempt.detail,
+    }
+
+
+def poll_json(status: PollStatus) -> dict[str, Any]:
+    """How a source's poll stands."""
+    pause = status.pause
+    return {
+        "last": moment(status.last),
+        "failures": pause.failures if pause else 0,
+        "last_error": pause.reason if pause else None,
+        "waits_until": moment(pause.until) if pause else None,
     }

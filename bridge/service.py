@@ -79,6 +79,7 @@ class Service:
     trackers: dict[str, Tracker]
     refresh: Callable[[Link, Snapshot], Link]
     scheduler: Scheduler
+    polled: Sequence[str]
     clock: Clock
 
 
@@ -108,7 +109,8 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             poller.wake()
         scheduler.start()
         try:
-            yield Service(config, store, trackers(config), partial(refresh, following), scheduler, clock)
+            names = [poller.source for poller in pollers]
+            yield Service(config, store, trackers(config), partial(refresh, following), scheduler, names, clock)
         finally:
             scheduler.stop()
             await _cancel(polling)  # a poll can end anywhere: the next one goes on where it stood

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -14,7 +15,8 @@ import yaml
 
 from bridge import routes, trackers
 from bridge.config import Config, load
-from bridge.sandbox.orchestrator import Task, World
+from bridge.sandbox.jira import Flavour, SimulatedJira, jira_serving
+from bridge.sandbox.orchestrator import Task, World, sandbox_serving
 from bridge.service import Clock, Service, migrate, running, utc_now
 from bridge.serving import serving
 from bridge.web import create_app
@@ -97,6 +99,20 @@ async def bridge_and_service(config: Config, clock: Clock = utc_now) -> AsyncIte
         httpx.AsyncClient(base_url=url, timeout=30) as http,
     ):
         yield Bridge(url, http), service
+
+
+@asynccontextmanager
+async def jira_bridge(
+    folder: Path, world: World, *, flavour: Flavour = "cloud", poll: str = "300ms", **changes: Any
+) -> AsyncIterator[tuple[SimulatedJira, Bridge]]:
+    """A bridge that polls a simulated Jira. A webhook comes only if the test sends it."""
+    jira = SimulatedJira(SECRET, utc_now, Random(1), flavour=flavour)  # noqa: S311 - identifiers
+    email = {"email": "bot@acme.test"} if flavour == "cloud" else {}
+    async with jira_serving(jira) as url, sandbox_serving(world) as orchestrator:
+        source = {"type": "jira", "secrets": [SECRET], "api": {"url": url, "token": "t", **email}, "poll": poll}
+        config = configured(folder, orchestrator, **{"sources": {"jira": source}, **changes})
+        async with bridge_running(config) as bridge:
+            yield jira, bridge
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str, within: float = 30) -> None:

@@ -2,36 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
+from bridge.sandbox.jira import Flavour, SimulatedJira, Webhook
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import SimulatedSalesforce, salesforce_serving
 from bridge.service import utc_now
-from tests.driving import Bridge, bridge_running, configured, until
+from tests.driving import Bridge, bridge_running, configured, jira_bridge, until
 
 pytestmark = pytest.mark.anyio
 
 TICKETS = 40
 EVERY = "300ms"
 TOKEN = "t0ken"
-
-
-class Tickets(Protocol):
-    """A tracker whose people open and close tickets, and whose webhooks a test sends or loses."""
-
-    async def open(self) -> str:
-        """A new ticket's id."""
-
-    async def close(self, ticket_id: str) -> None:
-        """Close it."""
-
-    async def tell(self, ticket_id: str) -> None:
-        """Send the webhooks of what was done last."""
 
 
 @dataclass
@@ -69,8 +57,43 @@ async def salesforce(folder: Path, database_url: str, world: World) -> AsyncIter
             yield Cases(org, bridge)
 
 
+@dataclass
+class Issues:
+    """Jira, whose last webhook of each issue is kept until it is sent or lost."""
+
+    jira: SimulatedJira
+    bridge: Bridge
+    last: dict[str, Webhook] = field(default_factory=dict)
+
+    async def open(self) -> str:
+        issue, webhook = self.jira.open("OPS", "Printer")
+        self.last[str(issue.id)] = webhook
+        return str(issue.id)
+
+    async def close(self, ticket_id: str) -> None:
+        issue = self.jira.find(ticket_id)
+        assert issue is not None
+        self.last[ticket_id] = self.jira.close(issue)
+
+    async def tell(self, ticket_id: str) -> None:
+        assert await self.jira.send(self.last[ticket_id], f"{self.bridge.url}/hooks/jira", self.bridge.http)
+
+
+def _jira(flavour: Flavour) -> Any:
+    @asynccontextmanager
+    async def running(folder: Path, database_url: str, world: World) -> AsyncIterator[Issues]:
+        async with jira_bridge(folder, world, flavour=flavour, database={"url": database_url}) as (jira, bridge):
+            yield Issues(jira, bridge)
+
+    return running
+
+
 @pytest.mark.parametrize("lost", [0.3, 1.0])
-@pytest.mark.parametrize("tracker", [salesforce])
+@pytest.mark.parametrize(
+    "tracker",
+    [_jira("cloud"), _jira("server"), salesforce],
+    ids=["Jira Cloud", "Jira Data Center", "Salesforce"],
+)
 async def test_every_task_is_completed(tmp_path: Path, database_url: str, tracker: Any, lost: float) -> None:
     world, dice = World(), Random(7)  # noqa: S311 - which are lost
     async with tracker(tmp_path, database_url, world) as tickets:

@@ -34,7 +34,7 @@ class TicketApi(Protocol):
         """At most `at_once` tickets by their ids, in one request. One that is absent is deleted, hidden, or not found just now."""
 
     async def confirm(self, ticket_id: str, key: str) -> Message | None:
-        """One ticket by itself; None if it is gone. `Unauthorized` if the account may not see its like any more."""
+        """One ticket by itself; None if it is gone. `Unauthorized` with status 404 if it and its like are hidden from the account."""
 
     def gone(self, ticket_id: str, key: str, at: int) -> Message:
         """What is said of a ticket that is gone since a time, in epoch milliseconds."""

@@ -29,7 +29,11 @@ SPREAD = 0.8
 LONGEST_REST = timedelta(minutes=1)
 """A longer one ends the cycle; the next goes on where it stood."""
 
+MOST_HIDDEN = 20
+"""How many hidden tickets a cycle asks for by themselves: then it is clear that it is not about one of them."""
+
 _LEASE = timedelta(minutes=2)
+_NOT_FOUND = 404
 
 _log = structlog.get_logger()
 
@@ -39,6 +43,20 @@ Sleep = Callable[[float], Awaitable[None]]
 def poll_of(source: str) -> str:
     """The name of a source's poll: of its lease, its pause and, with what it does, its cursors."""
     return f"poll/{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class PollStatus:
+    """When a source was last polled to the end, and what has been in the way since."""
+
+    last: datetime | None
+    pause: Pause | None
+
+
+async def poll_status(store: Store, source: str) -> PollStatus:
+    """How the poll of a source stands."""
+    last = await store.cursors.get(poll_of(source))
+    return PollStatus(None if last is None else _moment(last["began"]), await store.pauses.get(poll_of(source)))
 
 
 class _LeaseLost(Exception):
@@ -70,6 +88,7 @@ class Poller:
         self._sleep = sleep
         self._name = poll_of(polled.source)
         self._lease = _LEASE
+        self._hidden: list[Unauthorized] = []
         self._waker = Waker(f"the poller of {polled.source}", self.poll)
         self.wake = self._waker.wake
         self.run = self._waker.run
@@ -86,9 +105,12 @@ class Poller:
         except _LeaseLost:
             return
         try:
+            self._hidden.clear()
             await self._changes(now)
             await self._open_tickets()
             await self._store.cursors.put(self._name, {"began": _milliseconds(now)}, now)
+            if self._hidden:
+                raise self._hidden[0]
             await self._went_well(pause)
         except RemoteError as error:
             await self._failed(error, pause)
@@ -148,13 +170,22 @@ class Poller:
         await self._room()
         shown = await self._api.read([seen.ticket_id for seen in chunk])
         absent = [seen for seen in chunk if seen.ticket_id not in shown]
-        await self._take([*shown.values(), *[await self._confirm(seen) for seen in absent]])
+        confirmed = [await self._confirm(seen) for seen in absent]
+        await self._take([*shown.values(), *(message for message in confirmed if message is not None)])
 
-    async def _confirm(self, seen: Seen) -> Message:
-        """What became of a ticket that an answer lacks: absent is not closed, and may be nothing at all."""
+    async def _confirm(self, seen: Seen) -> Message | None:
+        """What became of a ticket that an answer lacks: absent is not closed. None if it is hidden, and says nothing at all."""
+        if len(self._hidden) == MOST_HIDDEN:
+            return None
         await self._room()
         key = seen.key or ""
-        found = await self._api.confirm(seen.ticket_id, key)
+        try:
+            found = await self._api.confirm(seen.ticket_id, key)
+        except Unauthorized as error:
+            if error.status != _NOT_FOUND:
+                raise
+            self._hidden.append(error)
+            return None
         if found is not None:
             return found
         _log.info("a ticket is gone from its tracker", source=self.source, ticket=key, ticket_id=seen.ticket_id)

@@ -1,5 +1,6 @@
 """`/api/v1`: the mapping table and the inbox as JSON, a page at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -10,9 +11,10 @@ from starlette.responses import Response
 
 from bridge.errors import TemplateError
 from bridge.model import DeliveryState, Link, LinkState
-from bridge.present import attempt_json, delivery_json, link_json, moment
+from bridge.present import attempt_json, delivery_json, link_json, moment, poll_json
 from bridge.service import DESTINATION, Clock
 from bridge.store import DeliveryFilter, LinkFilter, Render, Store
+from bridge.sync.poller import poll_status
 from bridge.web.problems import problem
 
 _MOST = 500
@@ -31,6 +33,7 @@ class Api:
     store: Store
     clock: Clock
     render: Render
+    polled: Sequence[str]
 
     async def links(self, request: Request) -> Response:
         """`GET /links`: the newest first. Filters: source, state, key; limit and cursor."""
@@ -102,6 +105,7 @@ class Api:
             "links": await self.store.links.counts(now),
             "deliveries": await self.store.inbox.counts(),
             "paused": None if paused is None else {"until": moment(paused.until), "reason": paused.reason},
+            "polls": {source: poll_json(await poll_status(self.store, source)) for source in self.polled},
         }
         return _json(shown)
 

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from bridge.errors import StoreUnavailable
 from bridge.service import Service
+from bridge.sync.poller import poll_status
 from bridge.web.api import Api
 from bridge.web.guard import Handler, guarded
 from bridge.web.health import healthz, readiness
@@ -21,7 +22,7 @@ def create_app(service: Service) -> Starlette:
     config, store = service.config, service.store
     metrics = Metrics()
     receiver = Receiver(config.sources, service.trackers, store, service.clock, config.server.max_body_bytes, metrics)
-    api = Api(store, service.clock, service.refresh)
+    api = Api(store, service.clock, service.refresh, service.polled)
 
     async def readyz(_request: Request) -> Response:
         return await readiness(store.database)
@@ -30,7 +31,9 @@ def create_app(service: Service) -> Starlette:
         links, deliveries = await store.links.backlog(service.clock()), await store.inbox.backlog()
         backlog = {f"links_{state}": count for state, count in links.items()}
         backlog |= {f"deliveries_{state}": count for state, count in deliveries.items()}
-        return Response(metrics.text(backlog), media_type="text/plain; version=0.0.4")
+        polls = {source: await poll_status(store, source) for source in service.polled}
+        failures = {source: poll.pause.failures if poll.pause else 0 for source, poll in polls.items()}
+        return Response(metrics.text(backlog, failures), media_type="text/plain; version=0.0.4")
 
     def admin(path: str, handler: Handler, method: str = "GET") -> Route:
         return Route(path, guarded(config.server, handler), methods=[method])

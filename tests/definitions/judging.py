@@ -1,4 +1,4 @@
-"""The judge in place: around every sandbox's operations, and in every client of Orchestrator that runs in this process.
+"""The judge in place: around every sandbox's operations, and in every client of Orchestrator and Jira that runs in this process.
 
 The tests' processes run `python -m tests.definitions.judging` where a user runs `python -m bridge`: the same commands, and a complaint
 is a line on standard error.
@@ -13,11 +13,12 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from bridge.apis.jira import client as jira_client
 from bridge.orchestrator import client
 from bridge.remote import Server
 from bridge.sandbox.orchestrator import app
 from bridge.sandbox.orchestrator.answering import Answering
-from tests.definitions import FILE, answers, requests
+from tests.definitions import FILE, answers, jira, requests
 
 COMPLAINT = "against the definition: "
 OURS = "task-bridge"
@@ -36,20 +37,22 @@ Complain = Callable[[str], None]
 
 
 def judge_everything(complain: Complain) -> None:
-    """From now on, every new sandbox and every new client of this process is judged, if there is a definition to judge by."""
+    """From now on, every new sandbox and every new client of this process is judged, where there is a definition to judge by."""
     if FILE.exists():
         app.Answering = _answering(complain)  # type: ignore[attr-defined]
-        client.Server = _server(complain)  # type: ignore[attr-defined]
+        client.Server = _server(complain, requests.complaints)  # type: ignore[attr-defined]
+    if jira.FILE.exists():
+        jira_client.Server = _server(complain, jira.complaints)  # type: ignore[attr-defined]
 
 
-def _server(complain: Complain) -> type[Server]:
+def _server(complain: Complain, complaints: Callable[[httpx.Request], list[str]]) -> type[Server]:
     class JudgedServer(Server):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.client.event_hooks["request"].append(_judge)
 
     async def _judge(sent: httpx.Request) -> None:
-        for one in requests.complaints(sent):
+        for one in complaints(sent):
             complain(one)
 
     return JudgedServer

@@ -2,8 +2,7 @@
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -12,6 +11,7 @@ import jsonschema_rs
 import orjson
 
 from tests.definitions import below_tenant, document
+from tests.definitions.operation import Operation, find, misfits, operations_of, query_problems
 
 # -- where the wire differs from the definition ------------------------------------------------------------------------------------
 
@@ -46,25 +46,6 @@ NOT_IN_IT = re.compile(r"/(?:[^/]+/)?identity_?/connect/token|/api/Account/Authe
 """Signing in: the identity server has a definition of its own, and the old way was removed from this one."""
 
 
-@dataclass(frozen=True)
-class Operation:
-    """An operation of the definition."""
-
-    id: str
-    method: str
-    path: str
-    parameters: tuple[dict[str, Any], ...]
-    body: dict[str, Any] | None
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/(),]+)", re.escape(self.path)))
-
-    def of(self, place: str) -> dict[str, dict[str, Any]]:
-        """The parameters in the path, the query or the headers."""
-        return {each["name"]: each for each in self.parameters if each["in"] == place}
-
-
 @cache
 def _components() -> dict[str, Any]:
     """The definition's schemas, with the criterion that it lacks."""
@@ -77,19 +58,12 @@ def _components() -> dict[str, Any]:
 @cache
 def operations() -> dict[str, Operation]:
     """Every operation by its id."""
-    found = {}
-    for path, methods in document()["paths"].items():
-        for method, said in methods.items():
-            body = said.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-            parameters = tuple(said.get("parameters", ()))
-            found[said["operationId"]] = Operation(said["operationId"], method.upper(), path, parameters, body)
-    return found
+    return operations_of(document())
 
 
 def operation_of(method: str, path: str) -> Operation | None:
     """The operation that a request is for."""
-    matching = [one for one in operations().values() if one.method == method and one.pattern.fullmatch(path)]
-    return min(matching, key=lambda one: one.path.count("{"), default=None)
+    return find(operations().values(), method, path)
 
 
 def complaints(request: httpx.Request) -> list[str]:
@@ -110,23 +84,14 @@ def _path(operation: Operation, path: str) -> list[str]:
     return [
         problem
         for name, parameter in operation.of("path").items()
-        for problem in _misfits(parameter["schema"], match[name], name)
+        for problem in misfits(parameter["schema"], match[name], name)
     ]
 
 
 def _query(operation: Operation, request: httpx.Request) -> list[str]:
-    known = operation.of("query")
     raw = request.url.query.decode()
-    said = parse_qsl(raw, keep_blank_values=True, strict_parsing=bool(raw))
-    found = [f"the query has no {name}" for name, _ in said if name not in known]
-    found += [
-        f"the query lacks {name}" for name, each in known.items() if each.get("required") and name not in dict(said)
-    ]
-    for name, text in said:
-        if name in known:
-            schema = known[name]["schema"]
-            found += _misfits(schema["items"] if schema["type"] == "array" else schema, text, name)
-    if sum(name == "$top" and int(text) > 1000 for name, text in said):
+    found = query_problems(operation, raw)
+    if sum(name == "$top" and int(text) > 1000 for name, text in parse_qsl(raw)):
         found.append("$top is more than 1000")
     return found
 
@@ -172,17 +137,3 @@ def _validator(operation_id: str) -> Any:
         name = schema["$ref"].rsplit("/", 1)[1]
         schema = {key: value for key, value in _components()["schemas"][name].items() if key != "required"}
     return jsonschema_rs.Draft4Validator({"allOf": [schema], "components": _components()})
-
-
-def _misfits(schema: dict[str, Any], text: str, name: str) -> list[str]:
-    """What a text in a URL is not."""
-    kind = schema["type"]
-    if kind == "integer" and not re.fullmatch(r"-?\d{1,19}", text):
-        return [f"{name} is no whole number: {text!r}"]
-    if kind == "boolean" and text not in ("true", "false"):
-        return [f"{name} is neither true nor false: {text!r}"]
-    if schema.get("format") == "uuid" and not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-        return [f"{name} is no UUID: {text!r}"]
-    if "enum" in schema and text not in schema["enum"]:
-        return [f"{name} is none of {schema['enum']}: {text!r}"]
-    return []

@@ -60,11 +60,11 @@ class JiraDataCenter(JiraTickets):
         return first.total
 
     async def _may_browse(self, project: str) -> bool:
-        """`GET mypermissions`."""
+        """`GET mypermissions`: of a project that is hidden it says that there is none of that key."""
         try:
             answer = await self.client.get("mypermissions", projectKey=project, permissions="BROWSE_PROJECTS")
-        except Rejected:
-            return True
+        except Rejected as error:
+            return project not in str(error)
         permission = as_object(as_object(answer.get("permissions")).get("BROWSE_PROJECTS"))
         return permission.get("havePermission") is not False
 
