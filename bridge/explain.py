@@ -8,7 +8,7 @@ from typing import Any
 from bridge.config import Config
 from bridge.errors import MalformedBody, Refused, TemplateError
 from bridge.fold import Snapshot
-from bridge.model import Link, Observation, Step, TaskId, TaskState
+from bridge.model import ASSIGNEE, EDITED, Link, Observation, Step, TaskId, TaskState
 from bridge.plan import plan
 from bridge.routes import Route, View
 from bridge.sync.follow import Follower, Known
@@ -122,13 +122,20 @@ def _steps(config: Config, follower: Follower, said: Observation, link: Link, no
     if plan(with_task) is Step.COMPLETE and with_task.completion is not None:
         body = {"taskId": "(the task's id)", "data": with_task.completion.data, "action": with_task.completion.action}
         yield _request(config, link, "if it has an open task", "CompleteTask", body)
+    if edits := {name.capitalize(): value for name, value in with_task.shows.items() if name in EDITED}:
+        when = "if it has an open task that shows something else"
+        yield _action(config, when, "EditTaskMetadata", {"TaskId": "(the task's id)", **edits})
+    if assignee := with_task.shows.get(ASSIGNEE):
+        assignment = {"TaskId": "(the task's id)", "UserId": f"(the number of {assignee})"}
+        when = "if it has an open task that is somebody else's"
+        yield _action(config, when, "AssignTasks", {"taskAssignments": [assignment]})
     if plan(with_task) is Step.DELETE:
-        yield {
-            "when": "if it has an open task",
-            "method": "POST",
-            "url": f"{config.orchestrator.url}/odata/Tasks/UiPath.Server.Configuration.OData.DeleteTasks",
-            "body": {"taskIds": ["(the task's id)"]},
-        }
+        yield _action(config, "if it has an open task", "DeleteTasks", {"taskIds": ["(the task's id)"]})
+
+
+def _action(config: Config, when: str, name: str, body: Explanation) -> Explanation:
+    url = f"{config.orchestrator.url}/odata/Tasks/UiPath.Server.Configuration.OData.{name}"
+    return {"when": when, "method": "POST", "url": url, "body": body}
 
 
 def _request(config: Config, link: Link, when: str, operation: str, body: Explanation) -> Explanation:

@@ -48,6 +48,8 @@ class Step(StrEnum):
 
     CREATE = "create"
     FIND = "find"
+    EDIT = "edit"
+    ASSIGN = "assign"
     COMPLETE = "complete"
     DELETE = "delete"
     REOPEN = "reopen"  # begin the next generation; no call
@@ -120,6 +122,7 @@ class Ticket:
     priority: str | None = None
     labels: tuple[str, ...] = ()
     assignee: str | None = None
+    assignee_email: str | None = None
     reporter: str | None = None
     created: str | None = None
     updated: str | None = None
@@ -147,6 +150,19 @@ class Completion:
 
     action: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What Orchestrator would not show in a task, and why. It is not asked for again until the ticket says something else."""
+
+    value: str
+    why: str
+
+
+EDITED = ("title", "priority")
+ASSIGNEE = "assignee"
+"""What of a task may follow its ticket after its creation. The assignee is an e-mail, "" for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +199,15 @@ class Link:
     seen_open: bool  # a route selected this ticket while it was open
     request: TaskRequest | None = None
     completion: Completion | None = None
+    shows: Mapping[str, str] = field(default_factory=dict)  # what the task should show now, of what follows the ticket
 
     task_state: TaskState = TaskState.ABSENT
     task_id: TaskId | None = None
     create_sent_at: datetime | None = None
     create_safe_at: datetime | None = None  # from then on, nothing of that CreateTask is under way any more
     ended_version: str = ""  # the ticket's version for which the task was ended, or seen to have ended
+    told: Mapping[str, str | None] = field(default_factory=dict)  # since CreateTask; None: a call's answer is not known
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     due_at: datetime | None = None
     leased_until: datetime | None = None
@@ -217,6 +236,22 @@ class Link:
             and self.closed_version != ""
             and self.closed_version >= self.ended_version
         )
+
+    @property
+    def untold(self) -> dict[str, str]:
+        """What the task should show that Orchestrator was neither told, at the creation or since, nor has refused."""
+        created = self.request.body if self.request else {}
+        told = {ASSIGNEE: "", **created, **self.told}
+        asked = {(name, refusal.value) for name, refusal in self.refused.items()}
+        return {
+            name: value for name, value in self.shows.items() if told.get(name) != value and (name, value) not in asked
+        }
+
+    @property
+    def note(self) -> str | None:
+        """Why the task does not show what it should, where Orchestrator refused that."""
+        applying = [refusal.why for name, refusal in self.refused.items() if self.shows.get(name) == refusal.value]
+        return "; ".join(dict.fromkeys(applying)) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +283,7 @@ class Task:
 
     id: TaskId
     state: TaskState  # OPEN, COMPLETED or GONE
+    assignee: str = ""  # the e-mail of who has it, as `assign_task` leaves it; "" for nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """`bridge check --online`: whether what the configuration names is there and lets us in. Reads only."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 
 from bridge.apis import JiraTickets, SalesforceTickets, ticket_apis
-from bridge.config import Config, SalesforceSource, Source
+from bridge.config import Config, Route, SalesforceSource, Source
 from bridge.errors import RemoteError
 from bridge.model import Folder
 from bridge.orchestrator import Orchestrator
+from bridge.orchestrator.odata import literal
 from bridge.service import utc_now
 
 
@@ -27,6 +28,9 @@ async def probe(config: Config) -> AsyncIterator[Probe]:
         yield await _tried("Orchestrator's token, and its filter by ParentOperationId", filtered, "accepted")
         for folder, catalogs in _folders(config).items():
             yield await _folder(orchestrator, folder, catalogs)
+        for folder in _folders(config):
+            async for result in _following(orchestrator, folder, _routes_of(config, folder)):
+                yield result
     async with ticket_apis(config, utc_now) as apis:
         for name, api in apis.items():
             match api:
@@ -66,6 +70,74 @@ async def _folder(orchestrator: Orchestrator, folder: Folder | None, catalogs: s
     return Probe(
         what, ok=True, detail=f"there, with its task catalogs ({', '.join(sorted(catalogs)) or 'none needed'})"
     )
+
+
+def _routes_of(config: Config, folder: Folder | None) -> list[Route]:
+    return [route for route in config.routes if (route.task.folder or config.orchestrator.folder) == folder]
+
+
+async def _following(
+    orchestrator: Orchestrator, folder: Folder | None, routes: Sequence[Route]
+) -> AsyncIterator[Probe]:
+    """Whether tasks may follow their tickets, as far as that shows without changing one."""
+    where = f"in folder {folder.value}" if folder else "without a folder"
+    assigning = [route for route in routes if route.assign]
+    needed = {"Tasks.Edit"} if any(route.update for route in routes) else set()
+    if needed := needed | ({"TaskAssignment.Create"} if assigning else set()):
+        yield await _permissions(orchestrator, folder, where, needed)
+    if assigning:
+        yield await _users(orchestrator, folder, where, external=any(r.task.type == _EXTERNAL for r in assigning))
+
+
+async def _permissions(orchestrator: Orchestrator, folder: Folder | None, where: str, needed: set[str]) -> Probe:
+    what = f"{' and '.join(sorted(needed))} {where}"
+    try:
+        listed = await orchestrator.tasks.permissions(folder=folder)
+    except RemoteError as error:
+        return Probe(what, ok=False, detail=str(error))
+    granted = {permission.get("Name"): permission.get("IsGranted") for permission in listed}
+    if lacking := [name for name in sorted(needed) if granted.get(name) is False]:
+        detail = f"the account lacks {' and '.join(lacking)}: give it a role in the folder that has it"
+        return Probe(what, ok=False, detail=detail)
+    unsaid = [name for name in sorted(needed) if name not in granted]
+    return Probe(what, ok=True, detail=f"not proved: {' and '.join(unsaid)} is not listed" if unsaid else "granted")
+
+
+async def _users(orchestrator: Orchestrator, folder: Folder | None, where: str, *, external: bool) -> Probe:
+    what = f"task users {where}"
+    try:
+        number = await _number(orchestrator, folder)
+    except RemoteError as error:
+        detail = f"not tried, because the folder's number cannot be asked for here: {error}; name it by `folder_id`"
+        return Probe(what, ok=True, detail=detail)
+    if number is None:
+        return Probe(what, ok=False, detail="the account sees no such folder: correct it, or name it by `folder_id`")
+    try:
+        count = len([user async for user in orchestrator.tasks.users(number)])
+    except RemoteError as error:
+        return Probe(what, ok=False, detail=str(error))
+    return Probe(what, ok=True, detail=f"{count}{_NOT_ASSIGNABLE if external else ''}")
+
+
+_EXTERNAL = "ExternalTask"
+_NOT_ASSIGNABLE = (
+    '; but UiPath\'s guides say that "External Actions cannot be assigned to users": try it with one ticket, then look at '
+    "`bridge links show`"
+)
+
+
+async def _number(orchestrator: Orchestrator, folder: Folder | None) -> int | None:
+    """A folder's number, by which alone its users are asked for; None if there is no such folder."""
+    match folder:
+        case None:
+            return None
+        case Folder("id", value):
+            return int(value)
+        case Folder("key", value):
+            return (await orchestrator.folders.get_by_key(value)).get("Id")
+        case Folder(_, value):
+            named = f"FullyQualifiedName eq {literal(value.strip('/'))}"
+            return next((item.get("Id") for item in (await orchestrator.folders.list(filter=named).page()).items), None)
 
 
 async def _tried(what: str, call: Awaitable[object], detail: str) -> Probe:

@@ -3,11 +3,12 @@
 This is the failure policy in one place: the class of an error decides (see `bridge.errors`), never the step that met it.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
-from bridge.model import Link, Step, Task, TaskState
+from bridge.model import Link, Refusal, Step, Task, TaskState
 from bridge.plan import plan
 
 SETTLE = timedelta(seconds=2)
@@ -16,18 +17,25 @@ SETTLE = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step ended: with a task (as it is now), with nothing found, or with an error."""
+    """How a step ended: with a task (as it is now), with nothing found, or with an error.
+
+    `told` and `refused`: of what the task should show, what Orchestrator has taken and what it would not.
+    """
 
     step: Step
     started_at: datetime
     finished_at: datetime
     task: Task | None = None
     error: RemoteError | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """`ok`, or the class of the error."""
-        return "ok" if self.error is None else type(self.error).__name__.lower()
+        """`ok`, the class of the error, or `refused` where that is no error: the task shows less than it should."""
+        if self.error is not None:
+            return type(self.error).__name__.lower()
+        return "refused" if self.refused else "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,14 @@ def _went_well(link: Link, outcome: Outcome, at_version: str) -> Link:
         task_id=outcome.task.id,
         task_state=outcome.task.state,
         ended_version=(link.ended_version or at_version) if ended else "",
+        told={**link.told, **outcome.told},
+        refused=_still_refused(link, outcome),
     )
+
+
+def _still_refused(link: Link, outcome: Outcome) -> Mapping[str, Refusal]:
+    kept = {name: refusal for name, refusal in link.refused.items() if name not in outcome.told}
+    return {**kept, **outcome.refused}
 
 
 def _found_nothing(link: Link, outcome: Outcome) -> Link:
@@ -93,7 +108,7 @@ def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, w
 
 def _intent(link: Link, outcome: Outcome, error: RemoteError, waits: Waits) -> Link:
     """After a failed change: the intent is taken back if nothing can have happened, else it stands until somebody has looked."""
-    if outcome.step is Step.FIND:
+    if outcome.step in (Step.FIND, Step.EDIT, Step.ASSIGN):  # the last two can be done again
         return link
     unclear = isinstance(error, Unknown) or (isinstance(error, Unavailable) and error.sent)
     if outcome.step is not Step.CREATE:

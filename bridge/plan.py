@@ -3,7 +3,8 @@
     ticket   | task              | step
     ---------+-------------------+-----------------------------------------------------------------------------------------
     open     | absent            | create
-    open     | open              | nothing
+    open     | open              | edit, if Orchestrator was not told the title or priority that the task should show; then assign, if
+             |                   | it was not told whose it should be; else nothing. By route; what it refused is not asked again
     open     | completed or gone | reopen (a new generation) if the ticket was closed since and the route wants it, else nothing
     closed   | absent            | create, if the ticket was open before; on its first sight closed: nothing, or by route create
     closed   | open              | complete
@@ -20,7 +21,7 @@ A ticket that was open and closed before its task could be created still gets on
 quick, slow or down at that moment leaves no trace in Orchestrator.
 """
 
-from bridge.model import Link, Step, TaskState, TicketState
+from bridge.model import ASSIGNEE, EDITED, Link, Step, TaskState, TicketState
 
 
 def plan(link: Link) -> Step | None:
@@ -40,10 +41,19 @@ def _open(link: Link) -> Step | None:
     match link.task_state:
         case TaskState.ABSENT:
             return Step.CREATE
+        case TaskState.OPEN:
+            return _following(link)
         case TaskState.COMPLETED | TaskState.GONE if link.reopened and link.policy.on_reopen == "new_task":
             return Step.REOPEN
         case _:
             return None
+
+
+def _following(link: Link) -> Step | None:
+    untold = link.untold
+    if any(name in untold for name in EDITED):
+        return Step.EDIT
+    return Step.ASSIGN if ASSIGNEE in untold else None
 
 
 def _closed(link: Link) -> Step | None:

@@ -30,6 +30,7 @@ def link_json(link: Link, now: datetime) -> dict[str, Any]:
         "due_at": moment(link.due_at),
         "attempts": link.attempts,
         "last_error": link.last_error,
+        "note": link.note,
         "created_at": moment(link.created_at),
         "updated_at": moment(link.updated_at),
     }

@@ -11,7 +11,7 @@ from bridge import templates
 from bridge.config import Config
 from bridge.config import Route as RouteConfig
 from bridge.errors import Problem, TemplateError
-from bridge.model import EVENT, OWN, Completion, Facts, Folder, Policy, TaskRequest, Ticket
+from bridge.model import ASSIGNEE, EVENT, OWN, Completion, Facts, Folder, Policy, TaskRequest, Ticket
 from bridge.templates import Render, Scope, as_text
 
 PRIORITIES = ("Low", "Medium", "High", "Critical")
@@ -58,6 +58,8 @@ class Route:
         self.source = config.source
         self.policy: Policy = config.policy
         self.refresh = config.refresh
+        self._update = config.update
+        self._assign = config.assign
         self._external_tag = external_tag
         self._type = task.type
         self.when = config.when
@@ -94,7 +96,7 @@ class Route:
         scope = view.scope
         body: dict[str, Any] = {
             "type": self._type,
-            "title": _cut(as_text(self._title(scope)).strip() or view.ticket.key, TITLE_LIMIT),
+            "title": self._title_of(view),
             "priority": self._priority(scope),
             "externalTag": self._external_tag,
             "data": self._data(scope),
@@ -106,10 +108,27 @@ class Route:
             folder = Folder(folder.kind, as_text(self._folder_value(scope)))
         return TaskRequest(body=body, folder=folder)
 
+    def shows(self, view: View) -> dict[str, str]:
+        """What the open task of this ticket should show now, of what follows the ticket.
+
+        Somebody whose e-mail the tracker does not tell is named as it names them, so that nobody is found and that is shown.
+        """
+        shown: dict[str, str] = {}
+        if "title" in self._update:
+            shown["title"] = self._title_of(view)
+        if "priority" in self._update:
+            shown["priority"] = self._priority(view.scope)
+        if self._assign:
+            shown[ASSIGNEE] = view.ticket.assignee_email or view.ticket.assignee or ""
+        return shown
+
     def completion(self, view: View) -> Completion:
         """The CompleteTask of this ticket."""
         scope = view.scope
         return Completion(action=as_text(self._action(scope)), data=self._completion_data(scope))
+
+    def _title_of(self, view: View) -> str:
+        return _cut(as_text(self._title(view.scope)).strip() or view.ticket.key, TITLE_LIMIT)
 
 
 class Routes:

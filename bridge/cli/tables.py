@@ -48,6 +48,7 @@ def print_timeline(links: Sequence[Mapping[str, Any]], deliveries: Sequence[Mapp
             "state",
             "due_at",
             "last_error",
+            "note",
             "correlation_key",
         ):
             if link[name] is not None:

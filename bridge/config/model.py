@@ -198,6 +198,15 @@ class Route(Section):
         default=False,
         description="Read the source's tickets through its `api` before deciding; while that is away, go by the message.",
     )
+    update: list[Literal["title", "priority"]] = Field(
+        default=[],
+        description="What of an open task is changed with its ticket: any of `title` and `priority`. By default nothing.",
+    )
+    assign: bool = Field(
+        default=False,
+        description="Whether an open task is assigned to the ticket's assignee, found by e-mail among the folder's task users. "
+        "UiPath's guides say that External Actions are not assignable: `bridge check --online` first.",
+    )
     on_reopen: Literal["new_task", "ignore"] = Field(
         default="new_task", description="When a ticket opens again after its task was completed."
     )

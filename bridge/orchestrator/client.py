@@ -5,6 +5,7 @@ with an integer `status`; `/odata/*` PascalCase with names for it.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from bridge.config import Orchestrator as OrchestratorConfig
 from bridge.errors import ConfigurationError, NotFound, Problem, Rejected, Unknown
 from bridge.model import Completion, Folder, Task, TaskId, TaskRequest, TaskState
+from bridge.orchestrator.assigning import ALREADY, Assigning
 from bridge.orchestrator.auth import issuer
 from bridge.orchestrator.catalogs import TaskCatalogs
 from bridge.orchestrator.folders import Folders
@@ -61,6 +63,7 @@ class Orchestrator:
         self.webhooks = Webhooks(wire)
         own = wire.nowhere()  # the bridge names every folder itself: a task of another one must not be taken for gone
         self._generic_tasks, self._tasks, self._catalogs = GenericTasks(own), Tasks(own), TaskCatalogs(own)
+        self._assigning = Assigning(self._tasks, clock)
         self._finds_by_key = True
 
     @classmethod
@@ -158,6 +161,30 @@ class Orchestrator:
                 str(error.get("ErrorMessage") or "the task was not deleted"), status=200, code=error.get("ErrorCode")
             )
 
+    async def edit_task(self, task_id: TaskId, changes: Mapping[str, str], folder: Folder | None) -> None:
+        """EditTaskMetadata of `title` and `priority`, whichever are in the changes. A task that is completed is `Rejected`."""
+        body = {"TaskId": task_id, **{name.capitalize(): value for name, value in changes.items()}}
+        await self._tasks.edit_metadata(cast("Any", body), folder=folder)
+
+    async def assign_task(self, task_id: TaskId, email: str, folder: Folder | None) -> Task:
+        """Give the task to the user of its folder with this e-mail, or to nobody for ""; the task, with who has it then.
+
+        Idempotent by reading. A task that has come to its end, and one that is as it should be, is left alone; one whose user is not
+        found is nobody's. What Orchestrator refuses is `Rejected`.
+        """
+        try:
+            return await self._assign(task_id, email, folder)
+        except Rejected as error:
+            if error.code != ALREADY:
+                raise
+            return await self._assign(task_id, email, folder)  # somebody was quicker: look at what they left
+
+    async def _assign(self, task_id: TaskId, email: str, folder: Folder | None) -> Task:
+        task, body = await self._look(task_id, folder)
+        if task.state is not TaskState.OPEN:
+            return task
+        return replace(task, assignee=await self._assigning.assign(task_id, email, body))
+
     async def find_task(self, correlation_key: str, external_tag: str | None, since: datetime) -> Task | None:
         """The task that was created with this key; None if there is none.
 
@@ -189,12 +216,17 @@ class Orchestrator:
 
     async def look(self, task_id: TaskId, folder: Folder | None) -> Task:
         """The task as it is now; `GONE` if there is none any more."""
+        task, _ = await self._look(task_id, folder)
+        return task
+
+    async def _look(self, task_id: TaskId, folder: Folder | None) -> tuple[Task, Mapping[str, Any]]:
         try:
-            return _task(await self.get_task_data(task_id, folder), expected=task_id)
+            body = await self.get_task_data(task_id, folder)
         except NotFound as error:
             if error.code == FOLDER_UNKNOWN:
                 raise
-            return Task(task_id, TaskState.GONE)
+            return Task(task_id, TaskState.GONE), {}
+        return _task(body, expected=task_id), body
 
 
 def _task(body: Mapping[str, Any], expected: TaskId | None = None) -> Task:

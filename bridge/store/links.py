@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError, Rejected
 from bridge.fold import Snapshot
-from bridge.model import Attempt, Link, LinkState, Step, TaskState, TicketState
+from bridge.model import ASSIGNEE, EDITED, Attempt, Link, LinkState, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due, settle
 from bridge.plan import plan
 from bridge.store.database import Database, many
@@ -266,7 +266,7 @@ class Links:
             found = [link_of(row) for row in rows]
             known = await self.known(connection, {(link.source, link.ticket_id) for link in found}, now)
             again = [render(link, known[link.source, link.ticket_id][0]) for link in found]
-            again = [due(replace(link, parked=False, attempts=0, due_at=None), now) for link in again]
+            again = [due(replace(link, parked=False, attempts=0, due_at=None, refused={}), now) for link in again]
             await self.save(connection, again, now)
         self._on_due()
         return len(again)
@@ -328,8 +328,17 @@ def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
             return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + terms.timeout)
         case Step.COMPLETE | Step.DELETE:
             return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version)
+        case Step.EDIT:
+            return _telling(link, EDITED)
+        case Step.ASSIGN:
+            return _telling(link, (ASSIGNEE,))
         case _:
             return link
+
+
+def _telling(link: Link, names: Collection[str]) -> Link:
+    """What is being told is not known until the answer is: a ticket that changes back meanwhile must be told again."""
+    return replace(link, told={**link.told, **{name: None for name in link.untold if name in names}})
 
 
 def _settled(current: Link | None, result: Result) -> Link | None:
@@ -354,6 +363,8 @@ def _attempt_row(result: Result) -> dict[str, Any]:
 def _detail(outcome: Outcome) -> str | None:
     if outcome.error is not None:
         return str(outcome.error)[:_MAX_DETAIL].replace("\x00", "")
+    if outcome.refused:
+        return "; ".join(dict.fromkeys(refusal.why for refusal in outcome.refused.values()))[:_MAX_DETAIL]
     if outcome.task is None:
         return "no task has the link's key"
     return f"task {outcome.task.id} {outcome.task.state}"

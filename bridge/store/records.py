@@ -16,6 +16,7 @@ from bridge.model import (
     Link,
     LinkId,
     Policy,
+    Refusal,
     TaskId,
     TaskRequest,
     TaskState,
@@ -59,8 +60,11 @@ def link_of(row: Row[Any]) -> Link:
         ticket_state=TicketState(row.ticket_state),
         request=_request_of(row.request),
         completion=None if row.completion is None else Completion(**row.completion),
+        shows=row.shows or {},
         task_state=TaskState(row.task_state),
         task_id=None if row.task_id is None else TaskId(row.task_id),
+        told=row.told or {},
+        refused={name: Refusal(**refusal) for name, refusal in (row.refused or {}).items()},
         **{name: fields[name] for name in _AS_IT_IS},
     )
 
@@ -72,8 +76,11 @@ def row_of(link: Link) -> dict[str, Any]:
         "ticket_state": link.ticket_state,
         "request": None if link.request is None else asdict(link.request),
         "completion": None if link.completion is None else asdict(link.completion),
+        "shows": link.shows or None,
         "task_state": link.task_state,
         "task_id": link.task_id,
+        "told": link.told or None,
+        "refused": {name: asdict(refusal) for name, refusal in link.refused.items()} or None,
         **{name: getattr(link, name) for name in _AS_IT_IS},
     }
 

@@ -135,12 +135,15 @@ links = Table(
     Column("seen_open", Boolean, nullable=False),
     Column("request", Document),
     Column("completion", Document),
+    Column("shows", Document),
     # what its task is: written by the worker
     Column("task_state", Text, nullable=False),
     Column("task_id", BigInteger),
     Column("create_sent_at", Moment),
     Column("create_safe_at", Moment),
     Column("ended_version", Text, nullable=False),
+    Column("told", Document),
+    Column("refused", Document),
     # what is due
     Column("due_at", Moment),
     Column("leased_until", Moment),

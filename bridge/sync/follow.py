@@ -8,6 +8,7 @@ For any permutation and duplication of the same observations the result is the s
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,7 +48,7 @@ class Follower:
         if link is None:
             return Known(snapshot)
         rendered = self._render(self._describe(link, snapshot), snapshot)
-        changed = (rendered.request, rendered.completion) != (link.request, link.completion)
+        changed = (rendered.request, rendered.completion, rendered.shows) != (link.request, link.completion, link.shows)
         return Known(snapshot, _wake(rendered, now, news=changed or rendered.version > link.version))
 
     def wants_look(self, said: Observation) -> bool:
@@ -135,7 +136,8 @@ class Follower:
         if route is None:
             return link
         link = replace(link, route=route.name, policy=route.policy)
-        return replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
+        link = replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
+        return replace(link, shows=_shows(link, route, view))
 
     def _view(self, ticket_id: str, facts: Facts) -> View:
         return View(self.tracker.ticket(ticket_id, facts), facts, self.source)
@@ -170,6 +172,12 @@ def _completion(link: Link, route: Route, view: View) -> Completion | None:
     return route.completion(view) if wanted else None
 
 
+def _shows(link: Link, route: Route, view: View) -> Mapping[str, str]:
+    """What the task should show now; nothing once the ticket has closed or the task has come to its end, where nothing is edited."""
+    ended = link.task_state in (TaskState.COMPLETED, TaskState.GONE)
+    return {} if ended or link.ticket_state is not TicketState.OPEN else route.shows(view)
+
+
 def next_generation(link: Link, deployment: str, now: datetime) -> Link:
     """The link of a ticket that was reopened after its task had come to its end."""
     generation = link.generation + 1
@@ -182,11 +190,14 @@ def next_generation(link: Link, deployment: str, now: datetime) -> Link:
         seen_open=True,
         request=None,
         completion=None,
+        shows={},
         task_state=TaskState.ABSENT,
         task_id=None,
         create_sent_at=None,
         create_safe_at=None,
         ended_version="",
+        told={},
+        refused={},
         due_at=now,
         leased_until=None,
         claim=0,

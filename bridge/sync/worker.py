@@ -1,7 +1,7 @@
 """The worker: claims links that are due, takes one step of each, records how it went."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from bridge.outcome import Outcome, Waits
 from bridge.store import Claimed, Result, Store, Terms
 from bridge.store.links import Reopen
 from bridge.sync.gate import Gate
+from bridge.sync.tell import Shows, Told, assign, edit
 from bridge.sync.waker import RETRY_S, Waker
 
 _log = structlog.get_logger()
@@ -27,7 +28,7 @@ _FIRST_BACKOFF = timedelta(milliseconds=500)
 _LONGEST_BACKOFF = timedelta(minutes=5)
 
 
-class Destination(Protocol):
+class Destination(Shows, Protocol):
     """What the worker asks of an Orchestrator."""
 
     async def create_task(self, request: TaskRequest, correlation_key: str) -> Task:
@@ -41,9 +42,6 @@ class Destination(Protocol):
 
     async def delete_task(self, task_id: TaskId) -> None:
         """Delete."""
-
-    async def look(self, task_id: TaskId, folder: Folder | None) -> Task:
-        """The task as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,36 +133,47 @@ class Worker:
 
     async def _take(self, claimed: Claimed) -> Outcome:
         started_at = self._clock()
-        task: Task | None = None
+        done = Told(None)
         error: RemoteError | None = None
         try:
             self._refuse_if_late(claimed.link, started_at)
-            task = await self._call(claimed)
+            done = await self._call(claimed)
         except RemoteError as failure:
             error = failure
         except Exception as mistake:  # noqa: BLE001 - we cannot tell what it left behind: find out before doing it again
             _log.exception("a step met a mistake of ours", link=claimed.link.id, step=claimed.step)
             error = Unknown(f"{type(mistake).__name__}: {mistake}", answered=False)
-        return Outcome(claimed.step, started_at, self._clock(), task, error)
+        return Outcome(claimed.step, started_at, self._clock(), done.task, error, done.told, done.refused)
 
     def _refuse_if_late(self, link: Link, now: datetime) -> None:
         """A call must end within its lease. One that would not (the claim's commit hung, the clock jumped) is not begun."""
         if link.leased_until is not None and now + 2 * self._limits.timeout > link.leased_until:
             raise Unavailable("too much of the lease had gone before the call could be made", sent=False)
 
-    async def _call(self, claimed: Claimed) -> Task | None:
+    async def _call(self, claimed: Claimed) -> Told:
         link = claimed.link
         match claimed.step:
             case Step.CREATE:
-                return await self._destination.create_task(_request(link), link.correlation_key)
+                return Told(await self._destination.create_task(_request(link), link.correlation_key))
             case Step.FIND:
-                return await self._find(link)
+                return Told(await self._find(link))
+            case Step.EDIT:
+                return await edit(self._destination, link, _task_id(link))
+            case Step.ASSIGN:
+                return await self._in_time(assign(self._destination, link, _task_id(link)))
             case Step.COMPLETE:
-                return await self._complete(link, _task_id(link))
+                return Told(await self._complete(link, _task_id(link)))
             case Step.DELETE:
-                return await self._delete(link, _task_id(link))
+                return Told(await self._delete(link, _task_id(link)))
             case Step.REOPEN:  # taken by the claim itself
-                return None
+                return Told(None)
+
+    async def _in_time(self, step: Awaitable[Told]) -> Told:
+        """A step of more than two requests, within the lease of two."""
+        try:
+            return await asyncio.wait_for(step, 2 * self._limits.timeout.total_seconds())
+        except TimeoutError:
+            raise Unknown("it took longer than its lease", answered=False) from None
 
     async def _find(self, link: Link) -> Task | None:
         if link.task_id is not None:  # it was the answer to its end that was lost
@@ -241,6 +250,8 @@ def _task_id(link: Link) -> TaskId:
 _DONE = {
     Step.CREATE: "task created",
     Step.FIND: "task adopted",
+    Step.EDIT: "task edited",
+    Step.ASSIGN: "task assigned",
     Step.COMPLETE: "task completed",
     Step.DELETE: "task deleted",
 }
@@ -264,6 +275,8 @@ def _tell(claimed: Claimed, outcome: Outcome, settled: Link | None) -> None:
         log.warning(
             "step failed", step=claimed.step, error=str(outcome.error), outcome=outcome.label, attempts=settled.attempts
         )
+    elif outcome.refused:
+        log.warning("the task does not show what it should", step=claimed.step, reason=settled.note)
     elif outcome.task is not None:
         log.info(_DONE[claimed.step], task=outcome.task.id, route=link.route)
     else:

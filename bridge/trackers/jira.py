@@ -15,7 +15,7 @@ from bridge.config import JiraSource
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_object, as_text, clean, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, as_object, as_text, clean, milliseconds, version, without_own_names
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
@@ -100,6 +100,7 @@ class Jira:
             priority=_name(facts.get("priority")),
             labels=tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
             assignee=_person(facts.get("assignee")),
+            assignee_email=_email(facts.get("assignee")),
             reporter=_person(facts.get("reporter")),
             created=as_text(facts.get("created")),
             updated=as_text(facts.get("updated")),
@@ -238,3 +239,9 @@ def _words(node: Mapping[str, Any]) -> Iterator[str]:
 def _person(value: Any) -> str | None:
     person = as_object(value)
     return next((as_text(person[name]) for name in ("displayName", "name", "emailAddress") if person.get(name)), None)
+
+
+def _email(value: Any) -> str | None:
+    """Jira Cloud tells it only of people who show it; in Data Center a user's name may be one."""
+    person = as_object(value)
+    return next((found for name in ("emailAddress", "name") if (found := as_email(person.get(name)))), None)

@@ -1,6 +1,7 @@
 """What may stand in a tracker's JSON, read without trusting it."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 from bridge.model import OWN, TicketState, Version
 
 _MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _RANK = {TicketState.DELETED: 2, TicketState.CLOSED: 1, TicketState.OPEN: 0, None: 0}
 
 
@@ -21,6 +23,12 @@ def as_object(value: Any) -> Mapping[str, Any]:
 def as_text(value: Any) -> str | None:
     """A text; None for anything else."""
     return clean(value) if isinstance(value, str) else None
+
+
+def as_email(value: Any) -> str | None:
+    """A text that can be one person's e-mail; None for anything else."""
+    text = (as_text(value) or "").strip()
+    return text if _EMAIL.fullmatch(text) else None
 
 
 def clean(text: str) -> str:

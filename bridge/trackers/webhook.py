@@ -15,7 +15,7 @@ from bridge.errors import Problem, TemplateError
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import clean, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, clean, milliseconds, version, without_own_names
 
 NAMES: templates.Names = {"fields": None}
 """What the templates of `ticket` see."""
@@ -80,6 +80,7 @@ class Webhook:
             url=facts.get(URL),
             closed=self.state(facts) in (TicketState.CLOSED, TicketState.DELETED),
             labels=tuple(facts.get("@labels") or ()),
+            assignee_email=as_email(facts.get("@assignee")),
             **{part: facts.get(f"@{part}") for part in (*_TEXTS, *_TIMES)},
         )
 

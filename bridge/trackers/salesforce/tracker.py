@@ -15,7 +15,7 @@ from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
 from bridge.trackers.salesforce.ids import normal_id, same_org
 from bridge.trackers.salesforce.messages import RecordMessage, encode_all, record_messages
-from bridge.trackers.values import as_object, as_text, clean, digest, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, as_object, as_text, clean, digest, milliseconds, version, without_own_names
 
 STANDARD_FIELDS: Mapping[str, Sequence[str]] = {
     "key": ("CaseNumber", "WorkOrderNumber", "Name"),
@@ -101,6 +101,7 @@ class Salesforce:
             key=as_text(facts.get(KEY)) or ticket_id,
             url=as_text(facts.get(URL)),
             closed=self.state(facts) in (TicketState.CLOSED, TicketState.DELETED),
+            assignee_email=as_email(texts["assignee"]),
             **texts,
         )
 
