@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from bridge.config import Config
 from bridge.errors import TemplateError
 from bridge.fold import Snapshot
-from bridge.model import Link, Observation, Step, TaskId, TaskState, TicketState
+from bridge.model import Link, Observation, Refusal, Step, TaskId, TaskState, TicketState
 from bridge.plan import plan
 from bridge.routes import compile_routes
 from bridge.sync.follow import CORRELATION_KEY_LIMIT, Follower, Known, correlation_key, next_generation
 from tests.values import JIRA, NOW, body_of, jira_event
 
-ROUTES = [
+ROUTES: list[dict[str, Any]] = [
     {
         "name": "bugs",
         "source": "jira",
         "when": 'ticket.project == "OPS" and ticket.type == "Bug"',
         "task": {"catalog": "Bugs"},
+        "update": ["title"],
     },
     {
         "name": "others",
@@ -31,6 +32,8 @@ ROUTES = [
         "when": 'ticket.project == "OPS"',
         "closed_on_arrival": "create_and_complete",
         "completion": {"data": {"resolution": "{{ ticket.resolution }}"}},
+        "update": ["title", "priority"],
+        "assign": True,
     },
 ]
 
@@ -92,7 +95,9 @@ def histories(draw: st.DrawFn) -> History:
     said = st.builds(
         partial,
         # what routes ask for is never lacking: a route judges what an observation says
-        lacks=st.frozensets(st.sampled_from(["summary", "priority", "status", "resolution", "labels", "updated"])),
+        lacks=st.frozensets(
+            st.sampled_from(["summary", "priority", "status", "resolution", "labels", "assignee", "updated"])
+        ),
         at=st.integers(0, 6),
         closed=st.booleans(),
         project=st.sampled_from(["OPS", "OPS", "WEB"]),
@@ -100,6 +105,7 @@ def histories(draw: st.DrawFn) -> History:
         summary=st.sampled_from(["a", "b", "c"]),
         issuetype=st.sampled_from([{"name": "Bug"}, {"name": "Task"}]),
         priority=st.sampled_from([{"name": "High"}, {"name": "Low"}, None, {}]),
+        assignee=st.sampled_from([None, {"emailAddress": "ada@x.test"}, {"displayName": "Grace"}]),
     )
     observations = draw(st.lists(said, min_size=1, max_size=7))
     again = draw(st.lists(st.sampled_from(observations), max_size=4))
@@ -117,14 +123,14 @@ def test_hearing_it_all_again_changes_nothing(history: History) -> None:
     assert followed(history.shuffled, known) == known
 
 
-@given(histories())
-def test_what_is_heard_while_the_task_is_open_is_heard_in_any_order(history: History) -> None:
+@given(histories(), st.sampled_from(["Bug", "Task"]))
+def test_what_is_heard_while_the_task_is_open_is_heard_in_any_order(history: History, kind: str) -> None:
     def opened(known: Known) -> Known:
         link = known.link
         assert link is not None
         return replace(known, link=replace(link, task_state=TaskState.OPEN, task_id=TaskId(7)))
 
-    first = observation(at=0, event="jira:issue_created")
+    first = observation(at=0, event="jira:issue_created", issuetype={"name": kind})
     start = opened(followed([first]))
     assert followed(history.shuffled, start) == followed(history.observations, start)
 
@@ -232,13 +238,93 @@ def test_the_request_stays_as_it_was_sent() -> None:
     assert after.request.folder.value == "Shared/OPS"
 
 
+# -- what follows the ticket -------------------------------------------------------------------------------------------------------
+
+
+FOLLOWING = follower([{"name": "all", "source": "jira", "update": ["title", "priority"], "assign": True}])
+
+
+def with_task(**changes: Any) -> Known:
+    known = followed([observation(at=0, summary="first")], by=FOLLOWING)
+    assert known.link is not None
+    return replace(
+        known, link=replace(known.link, task_state=TaskState.OPEN, task_id=TaskId(7), due_at=None, **changes)
+    )
+
+
+def heard(known: Known, *history: Observation) -> Link:
+    link = followed(history, known, FOLLOWING).link
+    assert link is not None
+    return link
+
+
+def test_an_open_task_should_show_what_the_ticket_says_now() -> None:
+    ada = {"displayName": "Ada", "emailAddress": "ada@x.test"}
+    said = observation(at=1, summary="second", priority={"name": "Low"}, assignee=ada)
+    link = heard(with_task(), said)
+    assert link.untold == {"title": "[OPS-1] second", "priority": "Low", "assignee": "ada@x.test"}
+    assert (plan(link), link.due_at) == (Step.EDIT, NOW)
+    assert link.request is not None
+    assert link.request.body["title"] == "[OPS-1] first"
+
+
+def test_a_change_and_a_change_back_need_no_call() -> None:
+    ada = {"emailAddress": "ada@x.test"}
+    link = heard(with_task(), observation(at=1, summary="x", assignee=ada), observation(at=2, summary="first"))
+    assert (plan(link), link.due_at) == (None, None)
+
+
+def test_what_changes_before_the_task_is_there_is_in_its_creation() -> None:
+    link = followed([observation(at=0, summary="first"), observation(at=1, summary="second")], by=FOLLOWING).link
+    assert link is not None
+    assert (plan(link), link.untold) == (Step.CREATE, {})
+
+
+def test_what_follows_no_ticket_is_as_the_route_says() -> None:
+    known = followed([observation(at=0)], by=follower([{"name": "all", "source": "jira"}]))
+    assert known.link is not None
+    assert known.link.shows == {}
+
+
+def test_a_template_that_fails_at_the_close_does_not_hold_the_completion_up() -> None:
+    by = follower([{"name": "a", "source": "jira", "update": ["title"], "task": {"title": "{{ fields.labels[0] }}"}}])
+    known = followed([observation(at=0)], by=by)
+    assert known.link is not None
+    known = replace(known, link=replace(known.link, task_state=TaskState.OPEN, task_id=TaskId(7)))
+    with pytest.raises(TemplateError):
+        followed([observation(at=1, labels=[])], known, by)
+    link = followed([observation(at=2, labels=[], closed=True)], known, by).link
+    assert link is not None
+    assert plan(link) is Step.COMPLETE
+
+
+def test_a_parked_link_is_completed_when_its_ticket_closes() -> None:
+    parked = with_task(parked=True, last_error="no")
+    link = heard(parked, observation(at=1, summary="x", closed=True))
+    assert (link.parked, plan(link), link.due_at) == (False, Step.COMPLETE, NOW)
+
+
+def test_a_refusal_speaks_as_long_as_the_ticket_wants_the_same() -> None:
+    known = with_task(refused={"assignee": Refusal("ada@x.test", "nobody has it")})
+    same = heard(known, observation(at=1, summary="first", assignee={"emailAddress": "ada@x.test"}))
+    assert (same.note, plan(same)) == ("nobody has it", None)
+    other = heard(known, observation(at=1, summary="first", assignee={"emailAddress": "grace@x.test"}))
+    assert (other.note, plan(other)) == (None, Step.ASSIGN)
+
+
 def test_a_new_generation_begins_without_a_task_and_with_a_key_of_its_own() -> None:
     ended = replace(
-        link_of(observation()), task_state=TaskState.COMPLETED, task_id=TaskId(7), ended_version="9", attempts=2
+        link_of(observation()),
+        task_state=TaskState.COMPLETED,
+        task_id=TaskId(7),
+        ended_version="9",
+        attempts=2,
+        told={"title": "x"},
     )
     link = next_generation(ended, "bridge", NOW)
     assert (link.generation, link.correlation_key) == (2, "bridge/jira/10001/2")
     assert (link.task_state, link.task_id, link.ended_version, plan(link)) == (TaskState.ABSENT, None, "", Step.CREATE)
+    assert link.told == {}
 
 
 def test_a_reopened_ticket_gets_a_task_as_it_looks_now() -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge.sandbox.orchestrator import World, sandbox_serving
+from bridge.sandbox.orchestrator import Rule, World, sandbox_serving
 from bridge.sandbox.salesforce import SimulatedSalesforce, salesforce_serving
 from bridge.service import utc_now
 from bridge.serving import serving
@@ -105,6 +105,61 @@ async def test_another_object_with_its_fields_and_statuses(tmp_path: Path) -> No
     assert ended.code == 0
     assert (
         "ok      Work_Order__c of source crm: there; it has no IsClosed, so `closed` tells what is closed" in ended.out
+    )
+
+
+async def checked_for(folder: Path, world: World, **route: Any) -> Ended:
+    async with sandbox_serving(world) as url:
+        place = route.pop("orchestrator", {})
+        routes = [{"name": "all", "source": "jira", "task": {"catalog": "Tickets"}, **route}]
+        return await command("check", "--online", "--config", written(folder, url, routes=routes, orchestrator=place))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [{}, {"folder_path": None, "folder_id": 1}, {"folder_path": None, "folder_key": str(World().folders[0].key)}],
+)
+async def test_tasks_that_follow_their_tickets(tmp_path: Path, place: dict[str, Any]) -> None:
+    ended = await checked_for(tmp_path, World(), update=["title"], assign=True, orchestrator=place)
+    assert ended.code == 0, ended.out
+    assert "  ok      TaskAssignment.Create and Tasks.Edit in folder " in ended.out
+    assert ': 2; but UiPath\'s guides say that "External Actions cannot be assigned to users": try it' in ended.out
+
+
+async def test_nothing_is_asked_about_what_no_route_wants(tmp_path: Path) -> None:
+    ended = await checked_for(tmp_path, World())
+    assert ended.code == 0
+    assert "Tasks.Edit" not in ended.out
+    assert "task users" not in ended.out
+
+
+async def test_tasks_that_may_not_be_assigned(tmp_path: Path) -> None:
+    world = World()
+    world.denied.add("TaskAssignment.Create")
+    ended = await checked_for(tmp_path, world, assign=True)
+    assert ended.code == 1
+    assert (
+        "FAILED  TaskAssignment.Create in folder Shared: the account lacks TaskAssignment.Create: "
+        "give it a role in the folder that has it" in ended.out
+    )
+
+
+async def test_users_that_cannot_be_asked_for(tmp_path: Path) -> None:
+    world = World()
+    world.faults.replace([Rule(operation="GetTaskUsers", kind="error", status=403)])
+    ended = await checked_for(tmp_path, world, assign=True)
+    assert ended.code == 1
+    assert "FAILED  task users in folder Shared: " in ended.out
+
+
+async def test_a_folder_whose_number_cannot_be_asked_for_is_no_failure(tmp_path: Path) -> None:
+    """The bridge itself needs no permission on folders: a task tells the number of its own."""
+    world = World()
+    world.faults.replace([Rule(operation="GetFolders", kind="error", status=403)])
+    ended = await checked_for(tmp_path, world, assign=True)
+    assert ended.code == 0, ended.out
+    assert (
+        "ok      task users in folder Shared: not tried, because the folder's number cannot be asked for" in ended.out
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
-from bridge.model import Link, LinkState, Step, Task, TaskId, TaskState, TicketState
+from bridge.model import Link, LinkState, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import SETTLE, Outcome, Waits, settle
 from bridge.plan import plan
 from tests.values import NOW, a_link
@@ -133,3 +133,34 @@ def test_success_forgets_failures() -> None:
         replace(CLOSING, attempts=4, last_error="lost"), Step.COMPLETE, task=Task(TaskId(7), TaskState.COMPLETED)
     )
     assert (link.attempts, link.last_error, link.due_at, link.ended_version) == (0, None, None, "2")
+
+
+FOLLOWING = a_link(task_state=TaskState.OPEN, task_id=TaskId(7), shows={"title": "new", "assignee": "ada@x.test"})
+STILL_OPEN = Task(TaskId(7), TaskState.OPEN)
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    edited = settle(FOLLOWING, Outcome(Step.EDIT, NOW, LATER, STILL_OPEN, told={"title": "new"}), "1", WAITS)
+    assert (plan(edited), edited.due_at) == (Step.ASSIGN, LATER)
+    assigned = settle(edited, Outcome(Step.ASSIGN, NOW, LATER, STILL_OPEN, told={"assignee": "ada@x.test"}), "1", WAITS)
+    assert (plan(assigned), assigned.due_at) == (None, None)
+
+
+def test_a_refusal_is_noted_and_parks_nothing() -> None:
+    outcome = Outcome(Step.EDIT, NOW, LATER, STILL_OPEN, refused={"title": Refusal("new", "the title is kept: no")})
+    link = settle(FOLLOWING, outcome, "1", WAITS)
+    assert (outcome.label, link.note, link.parked, link.last_error) == ("refused", "the title is kept: no", False, None)
+    assert plan(link) is Step.ASSIGN
+    taken = settle(link, Outcome(Step.EDIT, NOW, LATER, STILL_OPEN, told={"title": "new"}), "1", WAITS)
+    assert taken.note is None
+
+
+@pytest.mark.parametrize("step", [Step.EDIT, Step.ASSIGN])
+def test_an_unclear_edit_needs_no_look_and_backs_off(step: Step) -> None:
+    link = after(FOLLOWING, step, error=Unknown("lost", answered=False))
+    assert (link.task_state, link.due_at, plan(link)) == (TaskState.OPEN, LATER + BACKOFF, Step.EDIT)
+
+
+def test_a_task_that_had_ended_is_settled_as_ended() -> None:
+    link = after(FOLLOWING, Step.EDIT, task=Task(TaskId(7), TaskState.COMPLETED))
+    assert (link.task_state, link.ended_version, plan(link)) == (TaskState.COMPLETED, "1", None)

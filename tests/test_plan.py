@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.model import Policy, Step, TaskState, TicketState
+from bridge.model import Policy, Refusal, Step, TaskState, TicketState
 from bridge.plan import plan
 from tests.values import a_link
 
@@ -16,6 +16,24 @@ CASES = [
     (OPEN, UNKNOWN, {}, Step.FIND),
     (OPEN, TASK_OPEN, {}, None),
     (OPEN, TASK_OPEN, {"closed_version": "2"}, None),  # reopened before its task was completed: the task goes on
+    (OPEN, TASK_OPEN, {"shows": {"title": "t"}}, None),  # as it was created
+    (OPEN, TASK_OPEN, {"shows": {"title": "new"}}, Step.EDIT),
+    (OPEN, TASK_OPEN, {"shows": {"priority": "Low"}}, Step.EDIT),
+    (OPEN, TASK_OPEN, {"shows": {"title": "new"}, "told": {"title": "new"}}, None),
+    (OPEN, TASK_OPEN, {"shows": {"title": "t"}, "told": {"title": "new"}}, Step.EDIT),  # it changed back
+    (OPEN, TASK_OPEN, {"shows": {"title": "t"}, "told": {"title": None}}, Step.EDIT),  # it may show anything
+    (OPEN, TASK_OPEN, {"shows": {"title": "new"}, "refused": {"title": Refusal("new", "no")}}, None),
+    (OPEN, TASK_OPEN, {"shows": {"title": "newer"}, "refused": {"title": Refusal("new", "no")}}, Step.EDIT),
+    (OPEN, TASK_OPEN, {"shows": {"assignee": ""}}, None),  # a task is created as nobody's
+    (OPEN, TASK_OPEN, {"shows": {"assignee": "ada@x.test"}}, Step.ASSIGN),
+    (OPEN, TASK_OPEN, {"shows": {"assignee": ""}, "told": {"assignee": "ada@x.test"}}, Step.ASSIGN),
+    (OPEN, TASK_OPEN, {"shows": {"assignee": "a@x.test"}, "refused": {"assignee": Refusal("a@x.test", "no")}}, None),
+    (OPEN, TASK_OPEN, {"shows": {"title": "new", "assignee": "ada@x.test"}}, Step.EDIT),  # then ASSIGN
+    (OPEN, ABSENT, {"shows": {"title": "new", "assignee": "ada@x.test"}}, Step.CREATE),
+    (OPEN, UNKNOWN, {"shows": {"title": "new"}}, Step.FIND),
+    (OPEN, COMPLETED, {"ended_version": "2", "shows": {"title": "new"}}, None),
+    (OPEN, GONE, {"ended_version": "2", "shows": {"title": "new"}}, None),
+    (CLOSED, TASK_OPEN, {"shows": {"title": "new", "assignee": "ada@x.test"}}, Step.COMPLETE),  # never edited first
     (OPEN, COMPLETED, {"ended_version": "2"}, None),  # a person completed it in Action Center (scenario 11)
     (OPEN, GONE, {"ended_version": "2"}, None),
     (OPEN, COMPLETED, {"ended_version": "2", "closed_version": "1"}, None),  # the close was before: it is no reopening
@@ -57,3 +75,7 @@ def test_the_table_has_every_cell() -> None:
     assert {(ticket, task) for ticket, task, _, _ in CASES} == {
         (ticket, task) for ticket in TicketState for task in TaskState
     }
+
+
+def test_every_step_is_in_the_table() -> None:
+    assert {step for *_, step in CASES if step} == set(Step)

@@ -93,6 +93,18 @@ MISTAKES = {
         SMALLEST + "    refresh: true\n",
         ["line 13: routes[0].refresh: needs the tracker's API: give source jira its `api`, or remove it"],
     ),
+    "an update of what does not follow": (
+        SMALLEST + "    update: [title, status]\n",
+        ["line 13: routes[0].update[1]: must be one of: title, priority"],
+    ),
+    "an update that is no list": (
+        SMALLEST + "    update: title\n",
+        ["line 13: routes[0].update: must be a list: write each entry on its own line after `- `, or all as [a, b]"],
+    ),
+    "an assign that is neither true nor false": (
+        SMALLEST + "    assign: sometimes\n",
+        ["line 13: routes[0].assign: must be true or false"],
+    ),
     "a refresh that is neither true nor false": (
         SMALLEST + "    refresh: often\n",
         ["line 13: routes[0].refresh: must be true or false"],

@@ -9,8 +9,9 @@ import pytest
 
 from bridge.errors import Rejected, Unknown
 from bridge.fold import Snapshot
-from bridge.model import Link, LinkId, LinkState, Step, Task, TaskId, TaskState, TicketState
+from bridge.model import Link, LinkId, LinkState, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import Outcome, Waits
+from bridge.plan import plan
 from bridge.store import Claimed, LinkFilter, Result, Store, Terms
 from bridge.sync.follow import next_generation
 from tests.values import NOW, a_link
@@ -69,6 +70,37 @@ async def test_a_claim_leases_and_commits_the_intent(store: Store) -> None:
         1,
         NOW + LEASE,
     )
+
+
+async def test_what_follows_the_ticket_survives_the_store(store: Store) -> None:
+    kept_so: dict[str, Any] = {
+        "shows": {"title": "new", "assignee": ""},
+        "told": {"title": None, "assignee": "ada@x.test"},
+        "refused": {"title": Refusal("new", "no")},
+    }
+    link = await kept(store, **kept_so)
+    assert {name: getattr(link, name) for name in kept_so} == kept_so
+
+
+async def test_what_is_being_told_is_not_known_until_the_answer_is(store: Store) -> None:
+    """After a crash meanwhile, a ticket that has changed back is told again."""
+    shows = {"title": "new", "priority": "Low", "assignee": "ada@x.test"}
+    link = await kept(store, task_state=TaskState.OPEN, task_id=TaskId(7), shows=shows, told={"priority": "Low"})
+    (claimed,) = await claim(store)
+    assert claimed.step is Step.EDIT
+    stored = await store.links.get(link.id)
+    assert stored is not None
+    assert (stored.task_state, stored.told) == (TaskState.OPEN, {"priority": "Low", "title": None})
+    assert plan(replace(stored, shows={"title": "t"})) is Step.EDIT
+
+
+async def test_a_retry_asks_for_what_was_refused(store: Store) -> None:
+    refused = {"title": Refusal("new", "no")}
+    link = await kept(store, task_state=TaskState.OPEN, task_id=TaskId(7), shows={"title": "new"}, refused=refused)
+    assert (await claim(store)) == []
+    await store.links.retry([link.id], NOW, lambda link, _snapshot: link)
+    (claimed,) = await claim(store)
+    assert claimed.step is Step.EDIT
 
 
 async def test_a_claimed_link_is_not_claimed_again_until_its_lease_ends(store: Store, second_store: Store) -> None:
