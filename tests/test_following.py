@@ -8,11 +8,26 @@ from typing import Any
 
 import pytest
 
+from bridge.config import SalesforceSource, WebhookSource
+from bridge.explain import explain
+from bridge.model import Observation
 from bridge.sandbox.orchestrator import Folder, Rule, User, World, sandbox_serving
 from bridge.sandbox.orchestrator.model import Assignment, TaskEdit
-from bridge.service import DESTINATION, utc_now
-from tests.driving import Bridge, bridge_and_service, bridge_running, configured, settled, tasks_are, until
-from tests.values import jira_event
+from bridge.service import DESTINATION, followers, utc_now
+from bridge.trackers.salesforce import Salesforce
+from bridge.trackers.webhook import Webhook
+from tests.driving import (
+    NOWHERE,
+    Bridge,
+    bridge_and_service,
+    bridge_running,
+    configured,
+    judged,
+    settled,
+    tasks_are,
+    until,
+)
+from tests.values import JIRA, NOW, body_of, jira_event
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +88,59 @@ def calls(world: World) -> dict[str, int]:
 async def shown(world: World) -> tuple[str, str, str | None]:
     (task,) = world.all_tasks()
     return task.request.title, task.request.priority, task.assignee.email if task.assignee else None
+
+
+# -- whose ticket it is, tracker by tracker -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("assignee", "email"),
+    [
+        (ADA, "Ada@Example.com"),
+        ({"name": "ada@example.com", "displayName": "Ada"}, "ada@example.com"),  # Data Center, where e-mails are names
+        (HIDDEN, None),
+        ({"emailAddress": "?"}, None),
+        ({"emailAddress": 7}, None),
+        (None, None),
+        ("ada@example.com", None),
+    ],
+)
+def test_jira_tells_an_e_mail_or_does_not(assignee: Any, email: str | None) -> None:
+    assert JIRA.ticket("1", {"assignee": assignee}).assignee_email == email
+
+
+@pytest.mark.parametrize(
+    ("record", "email"),
+    [
+        ({"Owner": {"Email": "ada@example.com", "Name": "Ada"}}, "ada@example.com"),
+        ({"Owner": {"Name": "Queue"}}, None),
+        ({"OwnerId": "005xx000001Sv6EAAS"}, None),
+    ],
+)
+def test_salesforce_tells_it_where_the_assignee_is_an_e_mail(record: dict[str, Any], email: str | None) -> None:
+    config = {"type": "salesforce", "secrets": ["s"], "fields": {"assignee": "Owner.Email"}}
+    tracker = Salesforce(SalesforceSource.model_validate(config))
+    assert tracker.ticket("1", record).assignee_email == email
+
+
+@pytest.mark.parametrize(
+    ("assignee", "email"),
+    [("ada@example.com", "ada@example.com"), ("Ada", None), ("ada@example.com, grace@example.com", None)],
+)
+def test_any_tracker_tells_it_where_the_assignee_is_one_e_mail(assignee: str, email: str | None) -> None:
+    ticket = {"id": "{{ fields.id }}", "assignee": "{{ fields.who }}"}
+    tracker = Webhook("desk", WebhookSource.model_validate({"type": "webhook", "secrets": ["s"], "ticket": ticket}))
+    said = tracker.observe({"id": 1, "who": assignee}, NOW)
+    assert isinstance(said, Observation)
+    assert tracker.ticket(said.ticket_id, said.facts).assignee_email == email
+
+
+def test_explain_shows_what_an_open_task_would_be_told(tmp_path: Path) -> None:
+    config = following(tmp_path, NOWHERE)
+    said = explain(config, followers(config)["jira"], body_of(jira_event(1, summary="second", assignee=ADA)), NOW)
+    bodies = [step["body"] for step in said["steps"]]
+    assert {"TaskId": "(the task's id)", "Title": "[OPS-1] second", "Priority": "High"} in bodies
+    assert {"taskAssignments": [{"TaskId": "(the task's id)", "UserId": "(the number of Ada@Example.com)"}]} in bodies
 
 
 # -- title and priority ------------------------------------------------------------------------------------------------------------
@@ -157,6 +225,7 @@ async def test_what_changes_before_the_task_is_there_goes_into_its_creation(tmp_
             return await service.store.pauses.get(DESTINATION) is not None
 
         await until(paused, "Orchestrator is paused")
+        await judged(bridge)
         async with sandbox_serving(world, port=port):
             await settled(bridge)
             assert (await shown(world))[0] == "[OPS-1] second"
@@ -174,6 +243,7 @@ async def test_06_edits_while_orchestrator_is_down_drain_as_one(tmp_path: Path, 
             return await service.store.pauses.get(DESTINATION) is not None
 
         await until(paused, "Orchestrator is paused")
+        await judged(bridge)
         assert await bridge.links(state="parked") == []
         async with sandbox_serving(world, port=port):
             await settled(bridge)
