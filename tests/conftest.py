@@ -12,6 +12,8 @@ import pytest
 from bridge.store import Database, Store, upgrade
 from tests.definitions.judging import WRONG_ON_PURPOSE, judge_everything
 
+pytest_plugins = ["tests.browser"]
+
 _databases = count()
 _complaints: list[str] = []
 judge_everything(_complaints.append)
