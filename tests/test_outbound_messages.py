@@ -788,10 +788,16 @@ async def test_a_record_of_which_only_the_id_came_has_a_link(bridge: Bridge) -> 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "path", ["/hooks/crm?token=wrong", "/hooks/crm", "/hooks/crm?token=", "/hooks/crm?secret=t0ken"]
+    ("path", "told"),
+    [
+        ("/hooks/crm?token=wrong", "none of this source's secrets"),
+        ("/hooks/crm", "add `?token=…`"),
+        ("/hooks/crm?token=", "add `?token=…`"),
+        ("/hooks/crm?secret=t0ken", "add `?token=…`"),
+    ],
 )
-async def test_a_wrong_token_is_a_fault(bridge: Bridge, path: str) -> None:
-    assert_fault(await sent(bridge, VALID, path), 401, told="?token=")
+async def test_a_wrong_token_is_a_fault(bridge: Bridge, path: str, told: str) -> None:
+    assert_fault(await sent(bridge, VALID, path), 401, told=told)
     assert await bridge.deliveries() == []
 
 

@@ -18,6 +18,7 @@ SOURCES: dict[str, Any] = {
     "jira": {"type": "jira", "secrets": ["old", SECRET]},
     "bearer": {"type": "jira", "secrets": ["old", "b3arer"], "verify": "bearer"},
     "query": {"type": "jira", "secrets": ["qu3ry"], "verify": "query"},
+    "path": {"type": "jira", "secrets": ["p4th"], "verify": "path"},
     "open": {"type": "jira", "verify": "none"},
 }
 BODY = body_of(jira_event())
@@ -92,13 +93,33 @@ async def test_the_other_ways_to_prove_oneself(bridge: Bridge) -> None:
         return (await bridge.http.post(path, content=BODY, headers=headers)).status_code
 
     assert await status("/hooks/bearer", Authorization="Bearer b3arer") == 202
-    assert await status("/hooks/bearer", Authorization="Bearer wrong") == 401
-    assert await status("/hooks/bearer", Authorization="Basic b3arer") == 401
-    assert await status("/hooks/bearer") == 401
     assert await status("/hooks/query?token=qu3ry") == 202
-    assert await status("/hooks/query?token=wrong") == 401
-    assert await status("/hooks/query") == 401
+    assert await status("/hooks/path/p4th") == 202
     assert await status("/hooks/open") == 202
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "told"),
+    [
+        ("/hooks/bearer", {"Authorization": "Bearer wrong"}, "in the Authorization header is none of this source's"),
+        ("/hooks/bearer", {"Authorization": "Basic b3arer"}, "the Authorization header carries no token: send `Auth"),
+        ("/hooks/bearer", {"Authorization": "Bearer"}, "the Authorization header carries no token"),
+        ("/hooks/bearer", {}, "the Authorization header carries no token"),
+        ("/hooks/query?token=wrong", {}, "the token in the address is none of this source's secrets"),
+        ("/hooks/query?token=", {}, "the address carries no token: add `?token=…`"),
+        ("/hooks/query", {}, "the address carries no token"),
+        ("/hooks/path/wrong", {}, "the token in the address is none of this source's secrets"),
+        ("/hooks/path", {}, "the address carries no token: it is /hooks/NAME/TOKEN"),
+    ],
+)
+async def test_a_missing_token_is_told_from_a_wrong_one(
+    bridge: Bridge, path: str, headers: dict[str, str], told: str
+) -> None:
+    answer = await bridge.http.post(path, content=BODY, headers=headers)
+
+    assert_problem(answer, 401, told)
+    assert not any(secret in answer.text for secret in ("b3arer", "qu3ry", "p4th", "wrong"))
+    assert await bridge.deliveries() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"<xml/>", b"\x00"])

@@ -20,15 +20,14 @@ def verify_token(source: Source, headers: Mapping[str, str], query: Mapping[str,
     match source.verify:
         case "bearer":
             header = _header(source, AUTHORIZATION)
-            if not _any_equal(_token(headers.get(header.lower(), ""), scheme=header == AUTHORIZATION), source.secrets):
-                form = "`Authorization: Bearer …`" if header == AUTHORIZATION else f"`{header}: …`"
-                raise Refused(f"the {header} header does not carry the source's token: send {form}")
+            form = "`Authorization: Bearer …`" if header == AUTHORIZATION else f"`{header}: …`"
+            sent = _token(headers.get(header.lower(), ""), scheme=header == AUTHORIZATION)
+            _compare(source, sent, where=f"the {header} header", remedy=f"send {form}")
         case "query":
-            if not _any_equal(_in_query(query.get("token", "")), source.secrets):
-                raise Refused("the address does not carry the source's token: add `?token=…`")
+            _compare(source, _in_query(query.get("token", "")), where="the address", remedy="add `?token=…`")
         case "path":
-            if not _any_equal((path or "").encode(errors="replace"), source.secrets):
-                raise Refused("the address does not carry the source's token: it is /hooks/NAME/TOKEN")
+            sent = (path or "").encode(errors="replace")
+            _compare(source, sent, where="the address", remedy="it is /hooks/NAME/TOKEN")
         case "hmac":
             header = _header(source, SIGNATURE)
             method, digest = _signature(headers, header)
@@ -53,6 +52,14 @@ def verify_body(source: Source, headers: Mapping[str, str], body: bytes) -> None
 def as_sent(header: str) -> bytes:
     """A header's bytes; the server decoded them as Latin-1."""
     return header.encode("latin-1", errors="replace")
+
+
+def _compare(source: Source, sent: bytes, *, where: str, remedy: str) -> None:
+    """Tells a token that is missing from one that is wrong: which of the two it is, the sender knows anyway."""
+    if not sent:
+        raise Refused(f"{where} carries no token: {remedy}")
+    if not _any_equal(sent, source.secrets):
+        raise Refused(f"the token in {where} is none of this source's secrets")
 
 
 def _in_query(token: str) -> bytes:
