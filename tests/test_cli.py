@@ -208,15 +208,20 @@ async def test_a_configuration_is_found_by_its_variable(tmp_path: Path) -> None:
 
 
 async def test_run_says_where_it_listens_and_stops_on_sigterm(tmp_path: Path) -> None:
-    async with bridge_process(written(tmp_path)) as process:
+    sources = {
+        "desk": {"type": "jira", "secrets": [SECRET], "verify": "query"},
+        "jira": {"type": "jira", "secrets": [SECRET]},
+        "shop": {"type": "jira", "secrets": ["s3cret"], "verify": "path"},
+    }
+    async with bridge_process(written(tmp_path, sources=sources)) as process:
         told = {line["event"]: line for line in process.lines}
         assert told["listening"]["database"].endswith("bridge.db")
         code = await process.stopped()
     assert code == 0
     addresses = [line["url"] for line in process.lines if line["event"] == "webhook address"]
-    assert addresses == [f"{process.url}/hooks/jira"]
+    assert addresses == [f"{process.url}/hooks/{path}" for path in ("desk?token=…", "jira", "shop/…")]
     assert process.lines[-1]["event"] == "stopped"
-    assert SECRET not in json.dumps(process.lines)
+    assert not any(secret in json.dumps(process.lines) for secret in (SECRET, "s3cret"))
 
 
 async def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:

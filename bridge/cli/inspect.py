@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.addresses import address
 from bridge.cli.context import CONFIG, FAILED, AsJson, ConfigPath, configuration, fail, run_async
 
 if TYPE_CHECKING:
     from bridge.config import Config
-
-_TOKEN_IN = {"query": "?token=…", "path": "/…"}
-"""Where a webhook's address carries the source's secret."""
 
 
 def check(
@@ -29,7 +27,7 @@ def check(
         f"{config}: valid; {sources} source{_s(sources)}, {routes} route{_s(routes)}, database {loaded.database.display}"
     )
     for name, source in loaded.sources.items():
-        typer.echo(f"  webhooks of {name}: POST /hooks/{name}{_TOKEN_IN.get(source.verify, '')}")
+        typer.echo(f"  webhooks of {name}: POST {address(name, source)}")
     if online:
         run_async(lambda: _check_online(loaded))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from bridge.cli.addresses import address
 from bridge.cli.context import CONFIG, ConfigPath, configuration, fail, run_async
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def _announce(service: "Service", url: str) -> None:
     log, config = _log, service.config
     log.info("listening", url=url, database=service.store.database.display, orchestrator=config.orchestrator.url)
     for name, source in config.sources.items():
-        log.info("webhook address", source=name, url=f"{url}/hooks/{name}", verify=source.verify, type=source.type)
+        log.info(
+            "webhook address", source=name, url=url + address(name, source), verify=source.verify, type=source.type
+        )
     for job, trigger in service.scheduler.schedule().items():
         log.info("scheduled", job=job, trigger=trigger)
 
