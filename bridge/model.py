@@ -287,6 +287,16 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenTask:
+    """A task as a list shows it, with what it was made from, as far as that is told."""
+
+    task: Task
+    correlation_key: str | None
+    request: TaskRequest
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of a step and how it ended: the audit trail."""
 

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config import Config
+from bridge.correlation import CORRELATION_KEY_LIMIT, correlation_key
 from bridge.errors import TemplateError
 from bridge.fold import Snapshot
 from bridge.model import Link, Observation, Refusal, Step, TaskId, TaskState, TicketState
 from bridge.plan import plan
 from bridge.routes import compile_routes
-from bridge.sync.follow import CORRELATION_KEY_LIMIT, Follower, Known, correlation_key, next_generation
+from bridge.sync.follow import Follower, Known, next_generation
 from tests.values import JIRA, NOW, body_of, jira_event
 
 ROUTES: list[dict[str, Any]] = [

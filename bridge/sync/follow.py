@@ -7,20 +7,18 @@ For any permutation and duplication of the same observations the result is the s
 - until its CreateTask is sent, the newest observation that a route selected decides which route that is; afterwards it stays.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bridge.correlation import Identity, correlation_key
+from bridge.errors import TemplateError
 from bridge.fold import Snapshot, fold
 from bridge.model import Completion, Facts, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
 from bridge.routes import Route, Routes, View
 from bridge.trackers import Tracker
-
-CORRELATION_KEY_LIMIT = 128
-"""Characters of `parentOperationId`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,16 @@ class Known:
 
     snapshot: Snapshot
     link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A task that carries our key, as far as Orchestrator tells what it was made from."""
+
+    identity: Identity
+    request: TaskRequest
+    created_at: datetime
+    ticket_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +86,58 @@ class Follower:
         link = next_generation(ended, self.deployment, now)
         return due(self._render(self._describe(link, snapshot), snapshot), now)
 
+    def adopt(self, found: Found, snapshot: Snapshot, now: datetime) -> Link:
+        """A link for a task that carries our key and that no link has. It is to be found by its key before anything else is done.
+
+        Where nothing tells which route the ticket's is, the source's first stands in until an observation that a route selects.
+        """
+        link = self._begin(found.identity.ticket_id, found.identity.generation, "", now)
+        link = replace(
+            link,
+            seen_open=True,
+            ticket_key=found.ticket_key or found.identity.ticket_id,
+            request=found.request,
+            task_state=TaskState.UNKNOWN,
+            create_sent_at=found.created_at,
+        )
+        if snapshot.version:
+            link = self._describe(link, snapshot)
+        link = self._route_of_adopted(link, snapshot)
+        return due(self.rendered_if_it_can_be(link, snapshot), now)
+
+    def ended(self, link: Link, snapshot: Snapshot, now: datetime) -> Link:
+        """The link when a later generation of its ticket is known: closed, and its task's end to be looked for if it is not known."""
+        link = replace(link, ticket_state=TicketState.CLOSED)
+        if link.task_state in (TaskState.ABSENT, TaskState.OPEN):
+            link = replace(link, task_state=TaskState.UNKNOWN, create_sent_at=link.create_sent_at or link.created_at)
+        return due(self.rendered_if_it_can_be(link, snapshot), now)
+
+    def rendered_if_it_can_be(self, link: Link, snapshot: Snapshot) -> Link:
+        """A task is adopted whatever its templates think of the ticket; what they lack is told when it is to be sent."""
+        try:
+            return self.refresh(link, snapshot)
+        except TemplateError:
+            return link
+
+    def _route_of_adopted(self, link: Link, snapshot: Snapshot) -> Link:
+        try:
+            route = self.routes.select(self._view(link.ticket_id, snapshot.facts)) if snapshot.version else None
+        except TemplateError:
+            route = None
+        if route is not None:
+            return replace(link, route=route.name, policy=route.policy, route_version=snapshot.version)
+        first = next(iter(self.routes.of(self.source)), None)
+        return link if first is None else replace(link, route=first.name, policy=first.policy)
+
     def _select(self, known: Known, observation: Observation, now: datetime) -> Link | None:
         """The link with its route, if this or an earlier observation was selected by one."""
         link = known.link
-        if link is not None and link.task_state is not TaskState.ABSENT:
+        if link is not None and link.task_state is not TaskState.ABSENT and link.route_version:
             return link
         route = self._route(known, observation)
         if route is None:
             return link
-        link = link or self._first_link(observation, route, now)
+        link = link or self._begin(observation.ticket_id, 1, route.name, now)
         link = replace(link, seen_open=link.seen_open or observation.state in (TicketState.OPEN, None))
         if observation.version < link.route_version:
             return link
@@ -97,15 +148,15 @@ class Follower:
         facts = {**known.snapshot.facts, **observation.facts}
         return self.routes.select(self._view(observation.ticket_id, facts))
 
-    def _first_link(self, observation: Observation, route: Route, now: datetime) -> Link:
+    def _begin(self, ticket_id: str, generation: int, route: str, now: datetime) -> Link:
         return Link(
             id=LinkId(0),
             source=self.source,
-            ticket_id=observation.ticket_id,
-            generation=1,
-            correlation_key=correlation_key(self.deployment, self.source, observation.ticket_id, 1),
+            ticket_id=ticket_id,
+            generation=generation,
+            correlation_key=correlation_key(self.deployment, self.source, ticket_id, generation),
             destination=self.destination,
-            route=route.name,
+            route=route,
             route_version="",
             policy=Policy(),
             ticket_key="",
@@ -141,15 +192,6 @@ class Follower:
 
     def _view(self, ticket_id: str, facts: Facts) -> View:
         return View(self.tracker.ticket(ticket_id, facts), facts, self.source)
-
-
-def correlation_key(deployment: str, source: str, ticket_id: str, generation: int) -> str:
-    """What CreateTask carries as `parentOperationId`, so that the task can be found again. At most 128 characters."""
-    key = f"{deployment}/{source}/{ticket_id}/{generation}"
-    if len(key) <= CORRELATION_KEY_LIMIT:
-        return key
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return f"{key[: CORRELATION_KEY_LIMIT - len(digest) - 1]}/{digest}"
 
 
 def _request(link: Link, route: Route, view: View) -> TaskRequest | None:
