@@ -18,10 +18,14 @@ from bridge.model import Link
 from bridge.orchestrator import Orchestrator
 from bridge.routes import compile_routes
 from bridge.store import Database, Revisions, Store, upgrade
+from bridge.store.reconciling import Reconciling
 from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
 from bridge.sync.lanes import Lanes
+from bridge.sync.mending import Mender
 from bridge.sync.poller import Polled, Poller
+from bridge.sync.reconciler import Reconciler, Sides
+from bridge.sync.reconciliation import Reconciliation
 from bridge.sync.retention import retain
 from bridge.sync.scheduler import Scheduler
 from bridge.sync.worker import Limits, Worker
@@ -35,6 +39,9 @@ STOP_WITHIN = timedelta(seconds=12)
 
 LOOPS_END_WITHIN = timedelta(seconds=5)
 """How long a stop waits for the batch that the intake has in hand."""
+
+FIRST_RECONCILIATION_AFTER = timedelta(minutes=5)
+"""What waited while the bridge was down goes first."""
 
 Clock = Callable[[], datetime]
 
@@ -70,6 +77,16 @@ async def migrate(config: Config) -> Revisions:
         await database.close()
 
 
+def reconciliation(
+    config: Config, store: Store, orchestrator: Orchestrator, apis: Mapping[str, TicketApi], clock: Clock
+) -> Reconciliation:
+    """What compares the links of a configuration with the systems on both their sides, and mends them."""
+    tags = {source.external_tag or name for name, source in config.sources.items()}
+    sides = Sides(orchestrator, followers(config), apis, tags)
+    links = Reconciling(store.database, DESTINATION)
+    return Reconciliation(Reconciler(links, config.name, sides, clock), Mender(store, links, sides, clock))
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The running parts that the web application needs."""
@@ -80,6 +97,7 @@ class Service:
     refresh: Callable[[Link, Snapshot], Link]
     scheduler: Scheduler
     polled: Sequence[str]
+    drift: Callable[[], Mapping[str, int]]
     clock: Clock
 
 
@@ -99,7 +117,17 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             worker.wake()
 
         pollers = [Poller(each, store, clock) for each in polls(config, following, apis)]
-        scheduler = Scheduler(tick, partial(retain, store, config.retention, clock), pollers)
+        scheduler = Scheduler(tick, partial(retain, store, config.retention, clock))
+        reconciling = reconciliation(config, store, orchestrator, apis, clock)
+        for poller in pollers:
+            scheduler.every(poller.every, poller.due, name=f"poll {poller.source}", first=poller.every)
+        if config.reconcile is not None:
+            scheduler.every(
+                config.reconcile,
+                reconciling.run,
+                name="reconcile",
+                first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
+            )
         worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
         await _take_over(store)
         tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
@@ -109,8 +137,16 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             poller.wake()
         scheduler.start()
         try:
-            names = [poller.source for poller in pollers]
-            yield Service(config, store, trackers(config), partial(refresh, following), scheduler, names, clock)
+            yield Service(
+                config=config,
+                store=store,
+                trackers=trackers(config),
+                refresh=partial(refresh, following),
+                scheduler=scheduler,
+                polled=[poller.source for poller in pollers],
+                drift=reconciling.drift,
+                clock=clock,
+            )
         finally:
             scheduler.stop()
             await _cancel(polling)  # a poll can end anywhere: the next one goes on where it stood

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import bridge
-from bridge.cli import backfill, database, deliveries, inspect, links, run, show
+from bridge.cli import backfill, database, deliveries, inspect, links, reconcile, run, show
 
 app = typer.Typer(
     name="bridge",
@@ -40,6 +40,7 @@ app.command("check")(inspect.check)
 app.command("explain")(inspect.explain)
 app.command("schema")(inspect.schema)
 app.command("backfill")(backfill.backfill)
+app.command("reconcile")(reconcile.reconcile)
 app.add_typer(links.app, name="links")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(database.app, name="database")

@@ -27,6 +27,7 @@ from bridge.config.types import (
     Positive,
     Secret,
     Section,
+    SwitchableDuration,
     Text,
     Url,
     Whole,
@@ -272,6 +273,11 @@ class Config(Section):
     retention: Annotated[Duration, AfterValidator(_outlives_retries)] = Field(
         default=timedelta(days=90),
         description="How long handled deliveries are kept, and with them what tells a duplicate. At least `2d`.",
+    )
+
+    reconcile: SwitchableDuration = Field(
+        default=timedelta(hours=1),
+        description="How often links are compared with Orchestrator and the trackers; `off` for never.",
     )
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from bridge.config import Orchestrator as OrchestratorConfig
 from bridge.errors import ConfigurationError, NotFound, Problem, Rejected, Unknown
-from bridge.model import Completion, Folder, Task, TaskId, TaskRequest, TaskState
+from bridge.model import Completion, Folder, SeenTask, Task, TaskId, TaskRequest, TaskState
 from bridge.orchestrator.assigning import ALREADY, Assigning
 from bridge.orchestrator.auth import issuer
 from bridge.orchestrator.catalogs import TaskCatalogs
@@ -214,6 +214,22 @@ class Orchestrator:
                 return _task(known)
         return None
 
+    async def tasks_of_tag(self, external_tag: str, *, completed: bool) -> AsyncIterator[SeenTask]:
+        """The tasks of a tag in every folder, the oldest first; with `completed`, also those that have come to their end."""
+        still_open = "" if completed else " and Status ne 'Completed'"
+        odata_filter = f"ExternalTag eq {literal(external_tag)}{still_open}"
+        async for item in self.tasks_across_folders(filter=odata_filter, orderby="Id"):
+            yield _seen(item)
+
+    async def examine(self, task_id: TaskId, folder: Folder | None) -> SeenTask:
+        """The task as it is now, with what it was made from; `GONE` if there is none any more."""
+        try:
+            return _seen(await self.get_task_data(task_id, folder), expected=task_id)
+        except NotFound as error:
+            if error.code == FOLDER_UNKNOWN:
+                raise
+            return SeenTask(Task(task_id, TaskState.GONE), None, TaskRequest({}, folder), None)
+
     async def look(self, task_id: TaskId, folder: Folder | None) -> Task:
         """The task as it is now; `GONE` if there is none any more."""
         task, _ = await self._look(task_id, folder)
@@ -239,6 +255,30 @@ def _task(body: Mapping[str, Any], expected: TaskId | None = None) -> Task:
         return Task(TaskId(number), TaskState.GONE)
     completed = known.get("status") in _COMPLETED or known.get("iscompleted") is True
     return Task(TaskId(number), TaskState.COMPLETED if completed else TaskState.OPEN)
+
+
+_MADE_FROM = ("type", "title", "priority", "externalTag", "taskCatalogName", "data")
+"""What of CreateTask's body a task tells again."""
+
+
+def _seen(body: Mapping[str, Any], expected: TaskId | None = None) -> SeenTask:
+    """A task of either spelling, with what it was made from. Without a folder of its own it can only be asked for in the one given."""
+    known = {name.lower(): value for name, value in body.items()}
+    made_from = {name: known[name.lower()] for name in _MADE_FROM if known.get(name.lower()) is not None}
+    place = known.get("organizationunitid")
+    folder = Folder("id", str(place)) if isinstance(place, int) and not isinstance(place, bool) else None
+    key = known.get("parentoperationid")
+    return SeenTask(
+        _task(known, expected), key if isinstance(key, str) else None, TaskRequest(made_from, folder), _made_at(known)
+    )
+
+
+def _made_at(known: Mapping[str, Any]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(known.get("creationtime")))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _misused(problems: list[Problem]) -> ConfigurationError:

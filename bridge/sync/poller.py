@@ -94,6 +94,10 @@ class Poller:
         self.run = self._waker.run
         self.stop = self._waker.stop
 
+    async def due(self) -> None:
+        """It is time for the next cycle."""
+        self.wake()
+
     async def poll(self) -> None:
         """One cycle, unless the source has to wait, or another replica has just done it."""
         now = self._clock()

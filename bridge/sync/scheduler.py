@@ -1,35 +1,40 @@
 """The scheduler only wakes work; what is due is in the database. It may be late, twice or dead, and nothing is lost but time."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
-from bridge.sync.poller import Poller
 
 TICK = timedelta(seconds=1)
 """How soon work is seen that nobody announced: a lease that ended, a retry asked for by another process."""
 
 JITTER = 0.1
-"""Of an interval: so that the polls of many sources do not fall on the same second."""
+"""Of an interval: so that what many do every so often does not fall on the same second."""
 
 RETENTION_EVERY = timedelta(hours=1)
 
 
 class Scheduler:
-    """Wakes by the clock. `tick` looks for work of any kind, `retain` removes what was kept long enough; polls follow their intervals."""
+    """Wakes by the clock. `tick` looks for work of any kind, `retain` removes what was kept long enough."""
 
-    def __init__(
-        self, tick: Callable[[], None], retain: Callable[[], Awaitable[None]], polls: Iterable[Poller] = ()
-    ) -> None:
+    def __init__(self, tick: Callable[[], None], retain: Callable[[], Awaitable[None]]) -> None:
         self._tick = tick
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
         self._scheduler.add_job(self._wake, "interval", seconds=TICK.total_seconds(), id="tick")
         self._scheduler.add_job(retain, "interval", seconds=RETENTION_EVERY.total_seconds(), id="retention", jitter=300)
-        for poller in polls:
-            self._every(poller.every, f"poll {poller.source}", poller.wake)
+
+    def every(self, period: timedelta, job: Callable[[], Awaitable[None]], *, name: str, first: timedelta) -> None:
+        """Run a job every `period`, spread a little, for the first time after `first`. It never overlaps itself."""
+        self._scheduler.add_job(
+            job,
+            "interval",
+            seconds=period.total_seconds(),
+            id=name,
+            jitter=period.total_seconds() * JITTER,
+            next_run_time=datetime.now(UTC) + first,
+        )
 
     def start(self) -> None:
         """Begin; must be called on the loop."""
@@ -47,13 +52,6 @@ class Scheduler:
     def schedule(self) -> dict[str, str]:
         """What runs how often, for people."""
         return {job.id: str(job.trigger) for job in self._scheduler.get_jobs()}
-
-    def _every(self, interval: timedelta, name: str, wake: Callable[[], None]) -> None:
-        async def job() -> None:
-            wake()
-
-        seconds = interval.total_seconds()
-        self._scheduler.add_job(job, "interval", seconds=seconds, id=name, jitter=min(seconds * JITTER, 30))
 
     async def _wake(self) -> None:
         self._tick()

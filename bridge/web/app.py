@@ -33,7 +33,8 @@ def create_app(service: Service) -> Starlette:
         backlog |= {f"deliveries_{state}": count for state, count in deliveries.items()}
         polls = {source: await poll_status(store, source) for source in service.polled}
         failures = {source: poll.pause.failures if poll.pause else 0 for source, poll in polls.items()}
-        return Response(metrics.text(backlog, failures), media_type="text/plain; version=0.0.4")
+        text = metrics.text(backlog, failures, service.drift())
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     def admin(path: str, handler: Handler, method: str = "GET") -> Route:
         return Route(path, guarded(config.server, handler), methods=[method])

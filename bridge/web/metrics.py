@@ -1,5 +1,7 @@
 """Metrics in Prometheus' text format."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 
@@ -21,15 +23,20 @@ class Metrics:
             ["source"],
             registry=self._registry,
         )
+        self._drift = Gauge(
+            "bridge_drift",
+            "Differences that the last reconciliation found, by kind.",
+            ["kind"],
+            registry=self._registry,
+        )
 
     def received(self, source: str, result: str) -> None:
         """Count a webhook."""
         self._received.labels(source, result).inc()
 
-    def text(self, backlog: dict[str, int], poll_failures: dict[str, int]) -> bytes:
-        """Everything, with the backlog and the polls as they are now."""
-        for kind, count in backlog.items():
-            self._backlog.labels(kind).set(count)
-        for source, failures in poll_failures.items():
-            self._poll_failures.labels(source).set(failures)
+    def text(self, backlog: Mapping[str, int], poll_failures: Mapping[str, int], drift: Mapping[str, int]) -> bytes:
+        """Everything, with the backlog and the polls as they are now, and the drift as it was found last."""
+        for gauge, counts in ((self._backlog, backlog), (self._poll_failures, poll_failures), (self._drift, drift)):
+            for name, count in counts.items():
+                gauge.labels(name).set(count)
         return generate_latest(self._registry)
