@@ -167,7 +167,7 @@ class Reconciler:
             if task is not None and (difference := of_holder(link, task))
         }
         found |= {link.id: stale for link in page if link.id not in found and (stale := of_link(link))}
-        asked = [link for link in page if link.id not in found and may_hide_a_close(link)]
+        asked = [link for link in page if may_hide_a_close(link)]
         await self._keep(run, [*found.values(), *await self._compare_tickets(run, asked)])
 
     async def _compare_tickets(self, run: "_Run", links: Sequence[Link]) -> Sequence[Difference]:
