@@ -296,7 +296,8 @@ async def test_18_the_table_is_restored_from_yesterdays_backup(setting: Setting,
     async with bridge_running(setting.config) as bridge:
         for event in today:
             await sent(bridge, event)
-            before = await settled(bridge)
+            await settled(bridge)
+        before = await settled(bridge)
     forgotten(tmp_path)
     shutil.copy(backup, database)
 
@@ -339,7 +340,8 @@ async def test_the_table_is_lost_and_rebuilt_from_the_tasks(tmp_path: Path, api:
             for event in (jira_event(2, at=10, closed=True), jira_event(3, at=10, closed=True), jira_event(3, at=20)):
                 setting.issues[event["issue"]["id"]] = event["issue"]
                 await sent(bridge, event)
-                before = await settled(bridge)
+                await settled(bridge)
+            before = await settled(bridge)
         forgotten(tmp_path)
         await migrate(setting.config)
 
@@ -392,7 +394,7 @@ async def test_the_orphans_ticket_is_heard_of_while_it_is_adopted(on_either: Set
     setting.issues["10001"] = jira_event(1)["issue"]
     await migrate(setting.config)
     async with setting.reconciling() as reconciling:
-        findings = await reconciling.find(completed=True)
+        findings = await reconciling.find(thorough=True)
         assert [difference.kind for difference in findings.differences] == ["orphan"]
         async with bridge_and_service(setting.config) as (bridge, service):
             moment = Pause(utc_now() + timedelta(seconds=3), 1, "it is away")
@@ -407,7 +409,7 @@ async def test_the_orphans_ticket_is_heard_of_while_it_is_adopted(on_either: Set
                 assert (await reconciling.mend(findings.differences)).count == 1
             else:
                 await asyncio.gather(reconciling.mend(findings.differences), sent(bridge, jira_event(1)))
-                await reconciling.mend((await reconciling.find(completed=True)).differences)
+                await reconciling.mend((await reconciling.find(thorough=True)).differences)
             (link,) = await settled(bridge)
     assert (link["task_id"], len(setting.world.all_tasks())) == (1, 1)
 
@@ -418,7 +420,7 @@ async def test_what_has_moved_since_it_was_seen_is_left_alone(on_either: Setting
     setting.world.complete_task(setting.task(1).id)
     setting.world.complete_task(setting.task(2).id)
     async with setting.reconciling() as reconciling:
-        findings = await reconciling.find(completed=False)
+        findings = await reconciling.find(thorough=False)
         await setting.change(1, leased_until=utc_now())
         async with bridge_running(setting.config) as bridge:
             await sent(bridge, jira_event(2, at=9, closed=True))
@@ -476,7 +478,7 @@ async def test_a_run_that_orchestrator_fails_is_done_again(setting: Setting) -> 
     setting.world.faults.replace([Rule(operation="GetTasksAcrossFolders", kind="error", status=503, times=1)])
     async with setting.reconciling() as reconciling:
         with pytest.raises(Unavailable):
-            await reconciling.find(completed=False)
+            await reconciling.find(thorough=False)
         await reconciling.run()
         assert reconciling.drift()["completed"] == 1
 

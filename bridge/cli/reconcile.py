@@ -38,7 +38,7 @@ async def _reconcile(config: "Config", *, dry_run: bool, as_json: bool) -> None:
     ):
         reconciling = reconciliation(config, store, orchestrator, apis, utc_now)
         try:
-            findings = await reconciling.find(completed=True)
+            findings = await reconciling.find(thorough=True)
             for problem in findings.unasked:
                 say(problem)
             if not as_json:

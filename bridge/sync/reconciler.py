@@ -82,15 +82,15 @@ class Reconciler:
         self._clock = clock
         self._looks = asyncio.Semaphore(AT_ONCE)
 
-    async def find(self, *, completed: bool) -> Findings:
+    async def find(self, *, thorough: bool) -> Findings:
         """Every difference, in the order in which they are mended.
 
-        With `completed`, tasks that have ended are looked for as well: that takes as long as Orchestrator's history is, and rebuilds a
-        table that was lost.
+        A thorough run also looks for tasks that have ended, which takes as long as Orchestrator's history is and rebuilds a table that
+        was lost, and asks the trackers for the tickets of open tasks, which is otherwise the business of polling.
         """
-        run = _Run(self._clock())
+        run = _Run(self._clock(), thorough)
         for tag in sorted(self._sides.tags):
-            async for page in _pages(self._sides.orchestrator.tasks_of_tag(tag, completed=completed)):
+            async for page in _pages(self._sides.orchestrator.tasks_of_tag(tag, completed=thorough)):
                 await self._compare_tasks(run, page)
         after = 0
         while links := await self._links.live(after, PAGE):
@@ -167,7 +167,7 @@ class Reconciler:
             if task is not None and (difference := of_holder(link, task))
         }
         found |= {link.id: stale for link in page if link.id not in found and (stale := of_link(link))}
-        asked = [link for link in page if may_hide_a_close(link)]
+        asked = [link for link in page if run.thorough and may_hide_a_close(link)]
         await self._keep(run, [*found.values(), *await self._compare_tickets(run, asked)])
 
     async def _compare_tickets(self, run: "_Run", links: Sequence[Link]) -> Sequence[Difference]:
@@ -203,6 +203,7 @@ class _Run:
     """What one run has seen so far."""
 
     now: datetime
+    thorough: bool
     open: set[TaskId] = field(default_factory=set)
     found: dict[tuple[Drift, str, int], Difference] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)

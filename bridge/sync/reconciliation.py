@@ -25,7 +25,7 @@ class Reconciliation:
     async def run(self) -> None:
         """Compare what is open, and mend what differs."""
         try:
-            findings = await self.find(completed=False)
+            findings = await self.find(thorough=False)
             self._last = findings.counts()
             for difference in findings.differences:
                 _tell(difference)
