@@ -3,17 +3,14 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.correlation import Identity
 from bridge.model import Link, LinkId, TaskId
 from bridge.store.database import Database
 from bridge.store.records import link_of
-from bridge.store.tables import links
-
-LIVE = text("(ticket_state = 'open' OR task_state IN ('open', 'unknown') OR (task_state = 'absent' AND seen_open))")
-"""Links that something may be due of: all but those whose ticket and task have both come to their end."""
+from bridge.store.tables import LIVE, links
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,9 @@ tickets = Table(
 )
 """The newest known facts of every ticket that was heard of, whether a route selects it or not (`bridge.fold`)."""
 
+LIVE = text("(ticket_state = 'open' OR task_state IN ('open', 'unknown') OR (task_state = 'absent' AND seen_open))")
+"""Links that something may be due of: all but those whose ticket and task have both come to their end."""
+
 links = Table(
     "links",
     metadata,
@@ -172,6 +175,7 @@ links = Table(
         sqlite_where=text("ticket_state = 'open'"),
         postgresql_where=text("ticket_state = 'open'"),
     ),
+    Index("links_live", "id", sqlite_where=LIVE, postgresql_where=LIVE),
 )
 """The mapping table: one ticket, one generation, one task."""
 

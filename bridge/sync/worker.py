@@ -126,10 +126,12 @@ class Worker:
 
     async def _step(self, claimed: Claimed) -> None:
         outcome = await self._take(claimed)
+        with suppress(StoreUnavailable):  # the next answer teaches the same
+            await self._gate.learn(
+                outcome
+            )  # first: what is recorded may be due at once, and shall find the gate closed
         settled = await self._record(Result(claimed, outcome, self._waits(claimed.link)))
         _tell(claimed, outcome, settled)
-        with suppress(StoreUnavailable):  # the next answer teaches the same
-            await self._gate.learn(outcome)
 
     async def _take(self, claimed: Claimed) -> Outcome:
         started_at = self._clock()

@@ -1,4 +1,4 @@
-"""Polling: how far it has come, who does it, and which tickets are open."""
+"""Polling and reconciling: how far they have come, who does it, and which links they look after."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _OPEN = sa.text("ticket_state = 'open'")
+_LIVE = sa.text("(ticket_state = 'open' OR task_state IN ('open', 'unknown') OR (task_state = 'absent' AND seen_open))")
 
 
 def upgrade() -> None:
@@ -26,3 +27,4 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger, nullable=False),
     )
     op.create_index("links_open", "links", ["source", "id"], sqlite_where=_OPEN, postgresql_where=_OPEN)
+    op.create_index("links_live", "links", ["id"], sqlite_where=_LIVE, postgresql_where=_LIVE)
