@@ -1,5 +1,6 @@
 """A simulated Jira by a clock that stands still, and clients of it."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 from bridge.sandbox.jira import SimulatedJira, jira_serving
+from tests.definitions.jira_answers import complaints
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SECRET = "It's a Secret to Everybody"
@@ -41,8 +43,20 @@ async def asking(
         if waits is not None:
             waits.append(seconds)
 
-    async with jira_serving(jira, sleep=wait) as url, httpx.AsyncClient(base_url=f"{url}/rest/api/{version}") as client:
+    hooks: dict[str, list[Any]] = {"response": [_judge] if jira.flavour == "cloud" else []}
+    async with (
+        jira_serving(jira, sleep=wait) as url,
+        httpx.AsyncClient(base_url=f"{url}/rest/api/{version}", event_hooks=hooks) as client,
+    ):
         yield client
+
+
+async def _judge(response: httpx.Response) -> None:
+    """Every answer that a test of Cloud gets is the definition's."""
+    content = await response.aread()
+    request = response.request
+    wrong = complaints(request.method, request.url.path, response.status_code, json.loads(content) if content else None)
+    assert not wrong, f"{request.method} {request.url.path} -> {response.status_code}: {wrong}"
 
 
 def keys(answer: httpx.Response) -> list[str]:

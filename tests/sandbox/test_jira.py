@@ -317,6 +317,14 @@ async def test_a_user_of_ones_own_acts(jira: SimulatedJira) -> None:
     assert jira.issues[0].fields["reporter"]["accountId"] == "acc-1"
 
 
+async def test_the_servers_time_is_its_clocks() -> None:
+    async with asking(a_jira(time_zone="Asia/Tokyo")) as client:
+        info = (await client.get("/serverInfo")).json()
+
+    assert (info["serverTime"], info["deploymentType"]) == ("2026-01-15T21:00:00.000+0900", "Cloud")
+    assert info["baseUrl"] == str(client.base_url).partition("/rest/")[0]
+
+
 # -- refusals and faults -----------------------------------------------------------------------------------------------------------
 
 

@@ -22,12 +22,12 @@ Sleep = Callable[[float], Awaitable[None]]
 class _Outbound:
     """A change may come from any thread; sending is done in the loop that made this."""
 
-    def __init__(self, jira: SimulatedJira, http: httpx.AsyncClient, sleep: Sleep) -> None:
+    def __init__(self, jira: SimulatedJira, sleep: Sleep) -> None:
         self._jira = jira
-        self._http = http
         self._sleep = sleep
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._http: httpx.AsyncClient | None = None
 
     def post(self, hook: Hook, webhook: Webhook) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it the Jira
@@ -43,6 +43,8 @@ class _Outbound:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._http is not None:
+            await self._http.aclose()
 
     def _start(self, hook: Hook, webhook: Webhook) -> None:
         task = self._loop.create_task(self._deliver(hook, webhook))
@@ -53,6 +55,7 @@ class _Outbound:
         tries: list[int | None] = []
         if not self._jira.loses():
             wanted = hook.wanted
+            self._http = self._http or httpx.AsyncClient(timeout=TIMEOUT)
             sender = Sender(self._http, wanted.url, wanted.secret, self._jira.flavour, wanted.exclude_body)
             tries = await sender.send(webhook, self._pause)
         self._jira.hooks.deliveries.append(Delivery(hook.id, webhook, tuple(tries), taken(tries)))
@@ -64,11 +67,10 @@ class _Outbound:
 @asynccontextmanager
 async def delivering(jira: SimulatedJira, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
     """Registered webhooks are called while this lasts."""
-    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
-        outbound = _Outbound(jira, http, sleep)
-        jira.hooks.outbound = outbound
-        try:
-            yield
-        finally:
-            jira.hooks.outbound = None
-            await outbound.close()
+    outbound = _Outbound(jira, sleep)
+    jira.hooks.outbound = outbound
+    try:
+        yield
+    finally:
+        jira.hooks.outbound = None
+        await outbound.close()

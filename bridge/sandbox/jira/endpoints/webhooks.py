@@ -54,7 +54,7 @@ def _hook(call: Call) -> Hook:
 
 
 def _wanted(body: Mapping[str, Any], before: Wanted) -> Wanted:
-    filters, events = body.get("filters") or {}, body.get("events", before.events)
+    filters, events = body.get("filters", {}), body.get("events", before.events)
     if not isinstance(filters, dict) or not isinstance(events, list | tuple):
         raise failures.payload_invalid()
     wanted = replace(
