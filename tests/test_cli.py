@@ -5,10 +5,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.driving import SECRET, bridge_running, configured, until, written
-from tests.processes import bridge_process, command
+from tests.processes import bridge_process, command, sandbox_process
 from tests.values import body_of, jira_event
 
 pytestmark = pytest.mark.anyio
@@ -244,3 +245,17 @@ async def test_an_idle_service_is_small(tmp_path: Path) -> None:
         status = _status(process.process.pid)
     resident_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     assert resident_kb < 120_000
+
+
+async def test_the_sandbox_serves_a_jira_beside_it() -> None:
+    async def told_twice() -> bool:
+        return len(sandbox.lines) > 1
+
+    async with sandbox_process("--jira", "--jira-flavour", "server") as sandbox, httpx.AsyncClient() as http:
+        await until(told_twice, "no second line")
+        told = sandbox.lines[1]["event"].split()
+        info = (await http.get(f"{told[2]}/rest/api/2/serverInfo")).json()
+
+    assert told[:2] == ["Jira", "sandbox:"]
+    assert info["deploymentType"] == "Server"
+    assert (await command("sandbox", "--jira-flavour", "onprem")).err == "--jira-flavour is one of cloud, server\n"

@@ -1,6 +1,7 @@
 """`bridge demo` and `bridge sandbox`: the whole job on this machine, and the Orchestrator that it is done with."""
 
 import asyncio
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,8 @@ import typer
 from bridge.cli.context import FAILED, USAGE, fail, run_async, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import AsyncIterator, Callable, MutableMapping
+    from contextlib import AbstractAsyncContextManager
 
     from bridge.demo import Summary
     from bridge.sandbox.orchestrator import Seed
@@ -40,9 +42,19 @@ def sandbox(
         str | None,
         typer.Option(help="How long a webhook is silent after a failed call, such as 10m.", show_default="1h"),
     ] = None,
+    jira: Annotated[bool, typer.Option("--jira", help="Serve a simulated Jira beside it.")] = False,
+    jira_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The Jira's port.", show_default="the next one")
+    ] = None,
+    jira_flavour: Annotated[str, typer.Option(help="Which Jira it is: cloud or server.")] = "cloud",
 ) -> None:
     """Run the Orchestrator-compatible server alone. It lets anybody in, unless the seed names clients."""
-    run_async(lambda: _sandbox(host, port, seed, state, webhook_breaker))
+    if jira_flavour not in ("cloud", "server"):
+        fail("--jira-flavour is one of cloud, server", USAGE)
+    if jira_port is None:
+        jira_port = port and port + 1
+    beside = _jira(host, jira_port, jira_flavour) if jira else nullcontext()
+    run_async(lambda: _sandbox(host, port, seed, state, webhook_breaker, beside))
 
 
 async def _demo(tickets: int, seed: int, *, exit_when_done: bool) -> None:
@@ -111,7 +123,14 @@ def _summarise(summary: "Summary") -> None:
     typer.echo(f"{lost} lost, {doubled} doubled.")
 
 
-async def _sandbox(host: str, port: int, seed: Path | None, state: Path | None, breaker: str | None) -> None:
+async def _sandbox(
+    host: str,
+    port: int,
+    seed: Path | None,
+    state: Path | None,
+    breaker: str | None,
+    beside: "AbstractAsyncContextManager[None]",
+) -> None:
     import signal
 
     from bridge.sandbox.orchestrator import StateError, beginning, sandbox_serving
@@ -125,9 +144,27 @@ async def _sandbox(host: str, port: int, seed: Path | None, state: Path | None, 
         with beginning(chosen, state) as world:
             async with sandbox_serving(world, host, port) as url:
                 say(f"Orchestrator sandbox: {url} ({_described(chosen, state)}; its tasks are on the page)")
-                await stop.wait()
+                async with beside:
+                    await stop.wait()
     except StateError as error:
         fail(f"error: {error}")
+
+
+@asynccontextmanager
+async def _jira(host: str, port: int, flavour: str) -> "AsyncIterator[None]":
+    """A Jira while this lasts."""
+    from random import Random
+
+    from bridge.sandbox.jira import SimulatedJira, jira_serving
+    from bridge.service import utc_now
+
+    jira = SimulatedJira("secret", utc_now, Random(), flavour="server" if flavour == "server" else "cloud")  # noqa: S311 - a die
+    async with jira_serving(jira, host, port) as url:
+        kind = "Jira Cloud" if flavour == "cloud" else "Jira Data Center"
+        say(
+            f"Jira sandbox: {url} ({kind}; project {', '.join(jira.catalog.projects)}; any credentials; kept in memory)"
+        )
+        yield
 
 
 def _seed(path: Path | None, breaker: str | None) -> "Seed":

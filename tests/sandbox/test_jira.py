@@ -1,13 +1,16 @@
 """The simulated Jira over a real socket: issues, what is seen of them, and how it refuses."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bridge.sandbox.jira import Fault, SimulatedJira, User
+from bridge.sandbox.jira import Fault, SimulatedJira, User, create_app
 from tests.sandbox.jiras import NOON, Clock, a_jira, asking, keys, words
 
 pytestmark = pytest.mark.anyio
@@ -208,6 +211,38 @@ async def test_an_issue_is_assigned_and_commented(client: httpx.AsyncClient, jir
     assert (await client.get("/issue/OPS-1/comment/1")).status_code == 404
 
 
+async def test_a_remote_link_of_the_same_global_id_is_replaced(client: httpx.AsyncClient, jira: SimulatedJira) -> None:
+    jira.open("OPS", "x")
+    by_id = {"globalId": "system=uipath&id=1"}
+    asked = {**by_id, "object": {"url": "http://x.test/1", "title": "Task 1"}}
+    statuses = [(await client.post("/issue/OPS-1/remotelink", json=asked)).status_code for _ in range(2)]
+    (link,) = (await client.get("/issue/OPS-1/remotelink")).json()
+
+    assert statuses == [201, 200]
+    assert link["object"]["title"] == "Task 1"
+    assert (await client.get("/issue/OPS-1/remotelink", params=by_id)).json() == link
+    assert (await client.post("/issue/OPS-1/remotelink", json={"object": {}})).status_code == 400
+    assert (await client.delete("/issue/OPS-1/remotelink", params=by_id)).status_code == 204
+    assert (await client.delete("/issue/OPS-1/remotelink", params=by_id)).status_code == 404
+    assert (await client.get("/issue/OPS-1/remotelink", params=by_id)).status_code == 404
+
+
+async def test_properties_of_an_issue(client: httpx.AsyncClient, jira: SimulatedJira) -> None:
+    jira.open("OPS", "x")
+    path = "/issue/OPS-1/properties/bridge.task"
+    statuses = [(await client.put(path, json={"id": number})).status_code for number in (1, 2)]
+    shown = await client.get("/issue/OPS-1?fields=summary&properties=bridge.task,other")
+
+    assert statuses == [201, 200]
+    assert (await client.get(path)).json() == {"key": "bridge.task", "value": {"id": 2}}
+    assert [one["key"] for one in (await client.get("/issue/OPS-1/properties")).json()["keys"]] == ["bridge.task"]
+    assert shown.json()["properties"] == {"bridge.task": {"id": 2}}
+    assert (await client.put(path, json="x" * 32_768)).status_code == 400
+    assert (await client.put(path, content="{")).status_code == 400
+    assert [(await client.delete(path)).status_code for _ in range(2)] == [204, 404]
+    assert (await client.get(path)).status_code == 404
+
+
 # -- bulk fetch --------------------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +372,8 @@ async def test_the_servers_time_is_its_clocks() -> None:
         ("POST", "/issue", "[]", 400),
         ("POST", "/issue", '{"fields": []}', 400),
         ("PUT", "/issue/OPS-1", '{"update": {"labels": 1}}', 400),
+        ("PUT", "/issue/OPS-1", '{"update": {"labels": [{"set": 5}, {"add": "x"}]}}', 400),
+        ("PUT", "/issue/OPS-1", '{"update": {"summary": [{"add": "x"}]}}', 400),
         ("PUT", "/issue/OPS-1", '{"fields": {"project": {"key": "NET"}}}', 400),
         ("GET", "/issue/OPS-1/comment?startAt=x", "", 400),
         ("GET", "/user/search", "", 400),
@@ -395,3 +432,107 @@ async def test_data_centers_limits_have_other_headers() -> None:
 
     assert limited.headers["x-ratelimit-fillrate"] == "10"
     assert "ratelimit-reason" not in limited.headers
+
+
+NAMES = [
+    *(
+        "fields",
+        "update",
+        "transition",
+        "id",
+        "key",
+        "name",
+        "accountId",
+        "body",
+        "object",
+        "url",
+        "title",
+        "globalId",
+        "jql",
+    ),
+    *(
+        "project",
+        "summary",
+        "description",
+        "issuetype",
+        "priority",
+        "labels",
+        "assignee",
+        "reporter",
+        "resolution",
+        "comment",
+    ),
+    *(
+        "add",
+        "set",
+        "remove",
+        "issueIdsOrKeys",
+        "issueIds",
+        "jqls",
+        "maxResults",
+        "startAt",
+        "nextPageToken",
+        "reconcileIssues",
+    ),
+    *(
+        "events",
+        "filters",
+        "secret",
+        "enabled",
+        "type",
+        "version",
+        "content",
+        "text",
+        "validateQuery",
+        "expand",
+        "properties",
+    ),
+]
+SCRAPS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 20_000)
+    | st.sampled_from(["", "OPS", "OPS-1", "31", "Bug", "x", "\x00"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    where=st.sampled_from(
+        [
+            ("POST", "issue"),
+            ("PUT", "issue/OPS-1"),
+            ("POST", "issue/OPS-1/transitions"),
+            ("POST", "issue/OPS-1/comment"),
+            ("PUT", "issue/OPS-1/assignee"),
+            ("POST", "issue/OPS-1/remotelink"),
+            ("PUT", "issue/OPS-1/properties/x"),
+            ("POST", "issue/bulkfetch"),
+            ("POST", "search/jql"),
+            ("POST", "search/approximate-count"),
+            ("POST", "jql/match"),
+            ("POST", "search"),
+            ("POST", "../../webhooks/1.0/webhook"),
+        ]
+    ),
+    body=st.dictionaries(st.sampled_from(NAMES), SCRAPS, max_size=5) | SCRAPS,
+    version=st.sampled_from(["2", "3"]),
+    flavour=st.sampled_from(["cloud", "server"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_sent_is_answered_in_jiras_shape(
+    where: tuple[str, str], body: Any, version: str, flavour: Any
+) -> None:
+    async def send() -> httpx.Response:
+        jira = a_jira(flavour=flavour)
+        issue, _ = jira.open("OPS", "x")
+        transport = httpx.ASGITransport(create_app(jira))
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://jira.test/rest/api/{version}/") as client:
+            sent = await client.request(where[0], where[1], json=body)
+            assert (await client.get(f"issue/{issue.id}")).status_code in (200, 404)
+            return sent
+
+    answer = asyncio.run(send())
+    assert answer.status_code < 500
+    assert answer.is_success or set(answer.json()) == {"errorMessages", "errors"}

@@ -121,6 +121,49 @@ def test_the_seed_can_be_a_mapping_or_a_file(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=2)
 
 
+def test_a_jira_for_each_test(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        """
+        import httpx
+        import pytest
+
+        from bridge.sandbox.jira import Fault
+
+        @pytest.fixture
+        def jira_options(request):
+            return getattr(request, "param", {})
+
+        def test_a_jira(jira_sandbox):
+            issue, _ = jira_sandbox.do(lambda jira: jira.open("OPS", "Printer on fire"))
+            found = httpx.get(f"{jira_sandbox.url}/rest/api/2/search/jql?jql=project=OPS&fields=summary").json()["issues"]
+            assert [one["fields"]["summary"] for one in found] == ["Printer on fire"]
+            assert found[0]["self"] == f"{jira_sandbox.url}/rest/api/2/issue/{issue.id}"
+            assert jira_sandbox.calls() == {"search.jql": 1}
+
+        def test_the_next_test_has_a_new_one(jira_sandbox, orchestrator_sandbox):
+            assert jira_sandbox.world.issues == []
+            assert jira_sandbox.url != orchestrator_sandbox.url
+
+        def test_faults_and_webhooks(jira_sandbox):
+            jira_sandbox.faults(Fault(status=429, retry_after=1))
+            refused = httpx.get(f"{jira_sandbox.url}/rest/api/2/myself")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            jira_sandbox.faults()
+            jira_sandbox.do(lambda jira: jira.hook(f"{jira_sandbox.url}/nobody"))
+            jira_sandbox.do(lambda jira: jira.open("OPS", "x"))
+            jira_sandbox.settled()
+            assert [one.tries for one in jira_sandbox.world.hooks.deliveries] == [(404,)]
+
+        @pytest.mark.parametrize("jira_options", [{"flavour": "server"}], indirect=True)
+        def test_a_data_center(jira_sandbox):
+            assert httpx.get(f"{jira_sandbox.url}/rest/api/2/search").json()["total"] == 0
+        """
+    )
+
+    pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=4)
+
+
 def test_a_wrong_seed_is_an_error_that_says_what_is_wrong(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
@@ -149,10 +192,10 @@ def test_who_does_not_ask_for_it_does_not_have_it(pytester: pytest.Pytester) -> 
 def test_what_the_manual_shows_works(pytester: pytest.Pytester) -> None:
     manual = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
     (seed,) = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)
-    conftest, tests = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)
+    conftest, tests, jira = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)
     assert len(read_seed(yaml.safe_load(seed)).tasks) == 2
 
     pytester.makeconftest(conftest)
-    pytester.makepyfile(tests)
+    pytester.makepyfile(test_orchestrator=tests, test_jira=jira)
 
-    pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=2)
+    pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=4)

@@ -63,6 +63,16 @@ def project_unknown(word: str) -> Failure:
     return Failure(404, f"No project could be found with key '{word}'.")
 
 
+def link_unknown() -> Failure:
+    """No remote link of this global id."""
+    return Failure(404, "No remote issue link with this global id exists.")
+
+
+def property_unknown(key: str) -> Failure:
+    """The issue has no such property."""
+    return Failure(404, f"The property with key '{key}' does not exist.")
+
+
 def search_gone() -> Failure:
     """The search that Jira Cloud has removed."""
     return Failure(410, GONE)

@@ -68,10 +68,10 @@ def _stepped(name: str, step: Any, value: Any) -> Any:
     match step:
         case {"set": wanted}:
             return wanted
-        case {"add": str() as wanted} if name == "labels":
-            return [*(one for one in value or [] if one != wanted), wanted]
-        case {"remove": str() as unwanted} if name == "labels":
-            return [one for one in value or [] if one != unwanted]
+        case {"add": str() as wanted} if isinstance(value, list):
+            return [*(one for one in value if one != wanted), wanted]
+        case {"remove": str() as unwanted} if isinstance(value, list):
+            return [one for one in value if one != unwanted]
     raise Failure(400, errors={name: failures.field_unfit(name)})
 
 

@@ -102,8 +102,7 @@ class SimulatedJira:
             "reporter": reporter.shown(self.flavour),
             "creator": reporter.shown(self.flavour),
         }
-        self._last_id += 1
-        issue = Issue(self._last_id, self._issues.next_key(project), values | fields)
+        issue = Issue(self.next_id(), self._issues.next_key(project), values | fields)
         return issue, self._created(issue, reporter)
 
     def edit(self, issue: Issue, *, by: User | None = None, **fields: Any) -> Webhook:
@@ -150,8 +149,7 @@ class SimulatedJira:
         """Say something of an issue."""
         at = self._stamp(issue)
         author = by or self.ada
-        self._last_id += 1
-        comment = Comment(str(self._last_id), author, text, at, at)
+        comment = Comment(str(self.next_id()), author, text, at, at)
         issue.comments.append(comment)
         self.index.changed(issue)
         body = envelope.of_comment(issue, comment, "comment_created", author, at, self.site, self.flavour)
@@ -227,6 +225,11 @@ class SimulatedJira:
     def loses(self) -> bool:
         """Whether the next event is one that gets lost."""
         return self.lose > 0 and self.random.random() < self.lose
+
+    def next_id(self) -> int:
+        """The id of the next thing that is new."""
+        self._last_id += 1
+        return self._last_id
 
     # -- small things --------------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ def create(call: Call) -> Response:
     """A new issue; its id and key are answered."""
     body = call.json()
     values = setting.values(call, body.get("fields", {}))
-    values |= setting.operations(call, body.get("update") or {}, values)
+    values |= setting.operations(call, body.get("update") or {}, {"labels": [], **values})
     missing = {name: sentence for name, sentence in _REQUIRED.items() if name not in values}
     if missing:
         raise Failure(400, errors=missing)
