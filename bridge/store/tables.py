@@ -175,7 +175,7 @@ links = Table(
         sqlite_where=text("ticket_state = 'open'"),
         postgresql_where=text("ticket_state = 'open'"),
     ),
-    Index("links_live", "id", sqlite_where=LIVE, postgresql_where=LIVE),
+    Index("links_live", "destination", "id", sqlite_where=LIVE, postgresql_where=LIVE),
 )
 """The mapping table: one ticket, one generation, one task."""
 

@@ -27,4 +27,4 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger, nullable=False),
     )
     op.create_index("links_open", "links", ["source", "id"], sqlite_where=_OPEN, postgresql_where=_OPEN)
-    op.create_index("links_live", "links", ["id"], sqlite_where=_LIVE, postgresql_where=_LIVE)
+    op.create_index("links_live", "links", ["destination", "id"], sqlite_where=_LIVE, postgresql_where=_LIVE)
