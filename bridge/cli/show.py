@@ -23,9 +23,12 @@ def demo(
     ] = False,
     tickets: Annotated[int, typer.Option(min=1, max=10_000, help="How many tickets to simulate.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
+    lose_webhooks: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of webhooks that never come: the bridge finds out by itself.")
+    ] = 0.0,
 ) -> None:
     """Show the whole job on this machine: a bridge, a sandbox Orchestrator, a simulated Jira and Salesforce."""
-    run_async(lambda: _demo(tickets, seed, exit_when_done=exit_when_done))
+    run_async(lambda: _demo(tickets, seed, lose_webhooks, exit_when_done=exit_when_done))
 
 
 def sandbox(
@@ -57,14 +60,14 @@ def sandbox(
     run_async(lambda: _sandbox(host, port, seed, state, webhook_breaker, beside))
 
 
-async def _demo(tickets: int, seed: int, *, exit_when_done: bool) -> None:
+async def _demo(tickets: int, seed: int, lose: float, *, exit_when_done: bool) -> None:
     from random import Random
 
     from bridge.demo import PATIENCE, demo, play
 
-    tell = _teller()
+    tell, random = _teller(), Random(seed)  # noqa: S311 - a story, not a secret
     _account(tell)
-    async with demo() as running:
+    async with demo(random, lose) as running:
         typer.echo(
             "A bridge, an Orchestrator sandbox, a simulated Jira and a simulated Salesforce run on this machine:\n"
         )
@@ -72,7 +75,7 @@ async def _demo(tickets: int, seed: int, *, exit_when_done: bool) -> None:
         typer.echo(f"  sandbox   {running.sandbox}/ (its tasks, as a page)")
         typer.echo(f"  webhooks  {running.bridge}/hooks/jira and {running.bridge}/hooks/crm\n")
         try:
-            summary = await play(running, tickets, Random(seed), tell)  # noqa: S311 - a story, not a secret
+            summary = await play(running, tickets, random, tell)
         except TimeoutError:
             fail(f"after {PATIENCE.total_seconds():.0f} s not every task is completed: see the lines above")
         _summarise(summary)
@@ -114,13 +117,14 @@ def _account(tell: "Callable[[str, str], None]") -> None:
 
 
 def _summarise(summary: "Summary") -> None:
+    lost = f"; {summary.lost} more were lost" if summary.lost else ""
     typer.echo(
-        f"\n{summary.webhooks} webhooks ({summary.duplicates} of them twice, some late) of {summary.tickets} tickets"
+        f"\n{summary.webhooks} webhooks ({summary.duplicates} of them twice, some late{lost}) of {summary.tickets} tickets"
         f" and {summary.others} that no route selects:"
     )
     typer.echo(f"{summary.tasks} tasks created, {summary.completed} completed.")
-    lost, doubled = max(summary.tickets - summary.tasks, 0), max(summary.tasks - summary.tickets, 0)
-    typer.echo(f"{lost} lost, {doubled} doubled.")
+    missing, doubled = max(summary.tickets - summary.tasks, 0), max(summary.tasks - summary.tickets, 0)
+    typer.echo(f"{missing} lost, {doubled} doubled.")
 
 
 async def _sandbox(

@@ -18,6 +18,7 @@ class Summary:
     others: int
     webhooks: int
     duplicates: int
+    lost: int
     tasks: int
     completed: int
 
@@ -43,6 +44,7 @@ async def play(demo: Demo, tickets: int, random: Random, say: Say) -> Summary:
         others=told.others,
         webhooks=told.webhooks,
         duplicates=told.duplicates,
+        lost=told.lost,
         tasks=len(tasks),
         completed=sum(task.completions == 1 for task in tasks),
     )

@@ -3,10 +3,9 @@
 import asyncio
 from random import Random
 
-from bridge.demo.stage import PATIENCE, SECRET, UNWANTED_PRIORITY, Demo
+from bridge.demo.stage import PATIENCE, SECRET, UNWANTED_PRIORITY, Demo, a_task_for
 from bridge.demo.stories import SUMMARIES, Say, Told, a_while, wanted
 from bridge.sandbox.salesforce import SimulatedSalesforce
-from bridge.service import utc_now
 
 _PRIORITIES = ("High", "Medium")
 _SENDS_EVERY_S = 0.3
@@ -14,26 +13,28 @@ _SENDS_EVERY_S = 0.3
 
 async def play_salesforce(demo: Demo, tickets: int, random: Random, say: Say) -> Told:
     """Let so many cases, and some of a priority that nobody wants, live their lives."""
-    org = SimulatedSalesforce(utc_now, random)
-    cases = wanted(tickets)
+    org, cases = demo.org, wanted(tickets)
     over = asyncio.Event()
     sending = asyncio.create_task(_send(demo, org, say, over))
-    lives = (_live(org, number, random, say, is_wanted=is_wanted) for number, is_wanted in enumerate(cases))
+    lives = (_live(demo, number, random, say, is_wanted=is_wanted) for number, is_wanted in enumerate(cases))
     try:
         await asyncio.gather(*lives)
     finally:
         over.set()
-    messages, again = await sending
-    return Told(wanted=sum(cases), others=len(cases) - sum(cases), webhooks=messages, duplicates=again)
+    messages, again, lost = await sending
+    return Told(wanted=sum(cases), others=len(cases) - sum(cases), webhooks=messages, duplicates=again, lost=lost)
 
 
-async def _live(org: SimulatedSalesforce, number: int, random: Random, say: Say, *, is_wanted: bool) -> None:
+async def _live(demo: Demo, number: int, random: Random, say: Say, *, is_wanted: bool) -> None:
     """A case is opened, perhaps edited, and closed. A message shows it as it is then, so nobody closes it before it was told of."""
+    org = demo.org
     await asyncio.sleep(a_while(random))
     subject = SUMMARIES[-1 - number % len(SUMMARIES)]
     case = org.open(Subject=subject, Priority=random.choice(_PRIORITIES) if is_wanted else UNWANTED_PRIORITY)
     say("crm", f"{case['CaseNumber']} opened")
     await _told(org, case["Id"])
+    if demo.lose and is_wanted:
+        await a_task_for(demo, "crm", case["Id"])
     if random.random() < 0.6:
         org.edit(case["Id"], Subject=f"{subject} (again)")
         say("crm", f"{case['CaseNumber']} edited")
@@ -49,11 +50,14 @@ async def _told(org: SimulatedSalesforce, record_id: str) -> None:
             await asyncio.sleep(_SENDS_EVERY_S / 3)
 
 
-async def _send(demo: Demo, org: SimulatedSalesforce, say: Say, over: asyncio.Event) -> tuple[int, int]:
-    """Send what waits, again and again, until all is over. How many messages, and how many of them again."""
-    messages = again = 0
+async def _send(demo: Demo, org: SimulatedSalesforce, say: Say, over: asyncio.Event) -> tuple[int, int, int]:
+    """Send what waits, again and again, until all is over. How many messages, how many of them again, and what was lost."""
+    messages = again = lost = 0
     while not over.is_set():
         await asyncio.sleep(_SENDS_EVERY_S)
+        if gone := org.lose(demo.lose):
+            lost += gone
+            say("crm", f"{gone} notification{'s' * (gone > 1)} lost")
         if not org.queue:
             continue
         sent = await org.deliver(f"{demo.bridge}/hooks/crm?token={SECRET}", demo.http, again=0.25, shuffle=True)
@@ -61,4 +65,4 @@ async def _send(demo: Demo, org: SimulatedSalesforce, say: Say, over: asyncio.Ev
         again += sent.sent - 1
         note = " (twice)" if sent.sent > 1 else ""
         say("crm", f"message with {sent.notifications} notification{'s' * (sent.notifications > 1)}{note}")
-    return messages, again
+    return messages, again, lost

@@ -27,6 +27,7 @@ class Told:
     others: int
     webhooks: int
     duplicates: int
+    lost: int = 0
 
     def __add__(self, other: "Told") -> "Told":
         """Of both trackers."""
@@ -35,6 +36,7 @@ class Told:
             self.others + other.others,
             self.webhooks + other.webhooks,
             self.duplicates + other.duplicates,
+            self.lost + other.lost,
         )
 
 

@@ -152,6 +152,12 @@ class SimulatedSalesforce:
         sender = Sender(url, http, self.message, self._random, batch, again, shuffle)
         return await sender.round(self._outbox, now or self.clock())
 
+    def lose(self, share: float) -> int:
+        """Forget about this share of what waits to be sent, as an org does after 24 hours; how many."""
+        gone = [one for one in self.queue if share and self._random.random() < share]
+        self._outbox.taken(gone)
+        return len(gone)
+
     def message(self, notifications: Sequence[Notification]) -> bytes:
         """The SOAP envelope for notifications of one set-up, with the fields as they are now."""
         options = notifications[0].options if notifications else MessageOptions()
