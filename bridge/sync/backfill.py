@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bridge.apis import Message, Page, TicketApi
@@ -24,8 +24,6 @@ Sleep = Callable[[float], Awaitable[None]]
 NO_ROUTE = "no route"
 LINKED = "linked already"
 FAILS = "a template fails"
-
-_LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +72,19 @@ class Backfill:
         return Progress(**{**place, "routes": Counter(place["routes"])})
 
     async def run(self) -> AsyncIterator[Progress]:
-        """Every page that is left, linked when it is told. Raises `BridgeError` if another backfill of the source is under way."""
+        """Every page that is left, linked when it is told. Two at once do each other's work, and no harm."""
         at = await self.where()
-        try:
-            while True:
-                await self._hold()
-                page = await self._next(at)
-                at = self._after(at, page, await self._take(page.messages, at.run))
-                if at.page is None:
-                    await self._store.cursors.drop(self._name)
-                else:
-                    await self._store.cursors.put(self._name, _place(at), self._clock())
-                await self._intake.drain()
-                yield at
-                if at.page is None:
-                    return
-        finally:
-            await self._store.leases.give_back(self._name, self._clock())
+        while True:
+            page = await self._next(at)
+            at = self._after(at, page, await self._take(page.messages, at.run))
+            if at.page is None:
+                await self._store.cursors.drop(self._name)
+            else:
+                await self._store.cursors.put(self._name, _place(at), self._clock())
+            await self._intake.drain()
+            yield at
+            if at.page is None:
+                return
 
     async def try_out(self) -> AsyncIterator[Progress]:
         """What `run` would do from the beginning; nothing is changed."""
@@ -158,12 +152,6 @@ class Backfill:
         except TemplateError:
             return FAILS
         return NO_ROUTE if route is None else f"route {route.name}"
-
-    async def _hold(self) -> None:
-        if await self._store.leases.take(self._name, self._clock(), _LEASE) is None:
-            raise BridgeError(
-                f"another backfill of {self._source} is under way; if it was killed, try again in {_LEASE.seconds // 60} minutes"
-            )
 
 
 def _place(at: Progress) -> dict[str, Any]:
