@@ -22,6 +22,12 @@ needs_definition = pytest.mark.skipif(
     reason="NO ANSWER OF THE SIMULATED JIRA IS HELD AGAINST ATLASSIAN'S DEFINITION: it is not part of the project",
 )
 
+DIFFERENCES = {
+    "date-time": "Jira writes offsets without a colon, as the definition's own examples do: formats are not judged",
+    "remote links": "without a global id they are a list, as the definition's own example is, although its schema is one of them",
+}
+"""Where the wire is known to differ from the definition."""
+
 UNDECLARED_ERRORS = frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 502, 503, 504})
 """Any operation may be refused so, whatever it declares."""
 
@@ -46,7 +52,8 @@ def complaints(method: str, path: str, status: int, content: Any) -> list[str]:
     if str(status) not in declared:
         return [f"status {status} is not declared"]
     schemas = [media["schema"] for media in declared[str(status)].get("content", {}).values() if "schema" in media]
-    return [one for schema in schemas for one in _broken(schema, content)]
+    whole = content if path.endswith("/remotelink") and isinstance(content, list) else [content]
+    return [one for schema in schemas for part in whole for one in _broken(schema, part)]
 
 
 @cache
@@ -71,4 +78,6 @@ def _broken(schema: Mapping[str, Any], content: Any) -> list[str]:
 
 @cache
 def _judge(schema: str) -> jsonschema_rs.Draft4Validator:
-    return jsonschema_rs.Draft4Validator({**json.loads(schema), "components": document()["components"]})
+    return jsonschema_rs.Draft4Validator(
+        {**json.loads(schema), "components": document()["components"]}, validate_formats=False
+    )
