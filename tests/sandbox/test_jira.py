@@ -206,9 +206,12 @@ async def test_an_issue_is_assigned_and_commented(client: httpx.AsyncClient, jir
         assert (await client.post("/issue/OPS-1/comment", json={"body": text})).status_code == 201
     page = (await client.get("/issue/OPS-1/comment?startAt=1&maxResults=1")).json()
     assert (page["total"], [one["body"] for one in page["comments"]]) == (3, ["two"])
-    one = page["comments"][0]["id"]
-    assert (await client.get(f"/issue/OPS-1/comment/{one}")).json()["body"] == "two"
-    assert (await client.get("/issue/OPS-1/comment/1")).status_code == 404
+    path = f"/issue/OPS-1/comment/{page['comments'][0]['id']}"
+    assert (await client.get(path)).json()["body"] == "two"
+    assert (await client.put(path, json={"body": "2"})).json()["body"] == "2"
+    assert (await client.delete(path)).status_code == 204
+    assert (await client.get(path)).status_code == 404
+    assert [one.text for one in issue.comments] == ["one", "three"]
 
 
 async def test_a_remote_link_of_the_same_global_id_is_replaced(client: httpx.AsyncClient, jira: SimulatedJira) -> None:
@@ -350,6 +353,39 @@ async def test_a_user_of_ones_own_acts(jira: SimulatedJira) -> None:
         await client.post("/issue", json={"fields": NEW})
 
     assert jira.issues[0].fields["reporter"]["accountId"] == "acc-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("status", "To Do"),
+        ("statuscategory", "No Category"),
+        ("priority", "Highest"),
+        ("resolution", "Done"),
+        ("issuetype", "Task"),
+        ("field", "Summary"),
+        ("project", "Project OPS"),
+        ("project/OPS/statuses", "Task"),
+    ],
+)
+async def test_the_set_up(client: httpx.AsyncClient, path: str, first: str) -> None:
+    assert (await client.get(path)).json()[0]["name"] == first
+
+
+async def test_projects_page_by_page(client: httpx.AsyncClient, jira: SimulatedJira) -> None:
+    jira.open("NET", "x")
+    page = (await client.get("/project/search?maxResults=1&startAt=1")).json()
+
+    assert ([one["key"] for one in page["values"]], page["total"], page["isLast"]) == (["NET"], 2, True)
+    assert (await client.get("/project/search?keys=OPS")).json()["total"] == 1
+    assert (await client.get("/project/NET")).json()["name"] == "Project NET"
+
+
+async def test_one_user(client: httpx.AsyncClient, jira: SimulatedJira) -> None:
+    by_id = {"accountId": jira.grace.account_id}
+
+    assert (await client.get("/user", params=by_id)).json()["displayName"] == "Grace Hopper"
+    assert [one["displayName"] for one in (await client.get("/user/search", params=by_id)).json()] == ["Grace Hopper"]
 
 
 async def test_the_servers_time_is_its_clocks() -> None:

@@ -220,6 +220,11 @@ async def test_a_hook_that_does_not_fit(changed: dict[str, Any]) -> None:
         (lambda jira, issue: jira.transition(issue, "In Progress"), "in progress"),
         (lambda jira, issue: jira.close(issue), "closed"),
         (lambda jira, issue: jira.comment(issue, "x"), "commented"),
+        (
+            lambda jira, issue: jira.comment(issue, "x") and jira.reword(issue, issue.comments[0], "y"),
+            "reworded a comment",
+        ),
+        (lambda jira, issue: jira.comment(issue, "x") and jira.unsay(issue, issue.comments[0]), "deleted a comment"),
     ],
 )
 async def test_without_hooks_a_webhook_is_sent_by_hand(

@@ -148,12 +148,22 @@ class SimulatedJira:
     def comment(self, issue: Issue, text: str, *, by: User | None = None) -> Webhook:
         """Say something of an issue."""
         at = self._stamp(issue)
-        author = by or self.ada
-        comment = Comment(str(self.next_id()), author, text, at, at)
+        comment = Comment(str(self.next_id()), by or self.ada, text, at, at)
         issue.comments.append(comment)
-        self.index.changed(issue)
-        body = envelope.of_comment(issue, comment, "comment_created", author, at, self.site, self.flavour)
-        return self._tell(issue, body, "commented")
+        return self._said(issue, comment, "comment_created", "commented", by, at)
+
+    def reword(self, issue: Issue, comment: Comment, text: str, *, by: User | None = None) -> Webhook:
+        """Say it otherwise."""
+        at = self._stamp(issue)
+        now = replace(comment, text=text, updated=at)
+        issue.comments[issue.comments.index(comment)] = now
+        return self._said(issue, now, "comment_updated", "reworded a comment", by, at)
+
+    def unsay(self, issue: Issue, comment: Comment, *, by: User | None = None) -> Webhook:
+        """Delete a comment."""
+        at = self._stamp(issue)
+        issue.comments.remove(comment)
+        return self._said(issue, comment, "comment_deleted", "deleted a comment", by, at)
 
     def delete(self, issue: Issue, *, by: User | None = None) -> Webhook:
         """Delete an issue for good."""
@@ -257,6 +267,11 @@ class SimulatedJira:
             issue.fields["statuscategorychangedate"] = at
         self._keep(issue)
         return self._tell(issue, self._envelope(issue, "jira:issue_updated", kind, by, before), says)
+
+    def _said(self, issue: Issue, comment: Comment, event: str, says: str, by: User | None, at: datetime) -> Webhook:
+        self.index.changed(issue)
+        body = envelope.of_comment(issue, comment, event, by or self.ada, at, self.site, self.flavour)
+        return self._tell(issue, body, says)
 
     def _stamp(self, issue: Issue) -> datetime:
         at = self._tick()

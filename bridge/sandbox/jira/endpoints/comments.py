@@ -5,7 +5,7 @@ from starlette.responses import Response
 from bridge.sandbox.jira import setting, shapes
 from bridge.sandbox.jira.failures import Failure
 from bridge.sandbox.jira.issues import Comment, Issue
-from bridge.sandbox.jira.operation import Call, Operation, json_response
+from bridge.sandbox.jira.operation import Call, Operation, json_response, no_content
 
 MOST_AT_ONCE = 5000
 
@@ -29,6 +29,20 @@ def add(call: Call) -> Response:
     return json_response(shapes.comment(call, issue, issue.comments[-1]), 201)
 
 
+def change(call: Call) -> Response:
+    """Say it otherwise."""
+    issue, said = _comment(call)
+    call.jira.reword(issue, said, setting.comment_text(call, call.json()), by=call.user)
+    return json_response(shapes.comment(call, *_comment(call)))
+
+
+def delete(call: Call) -> Response:
+    """Delete a comment."""
+    issue, said = _comment(call)
+    call.jira.unsay(issue, said, by=call.user)
+    return no_content()
+
+
 def _comment(call: Call) -> tuple[Issue, Comment]:
     issue = call.issue()
     for said in issue.comments:
@@ -41,4 +55,6 @@ OPERATIONS = (
     Operation("comments", "GET", "issue/{issue}/comment", comments),
     Operation("comment.add", "POST", "issue/{issue}/comment", add, needs="ADD_COMMENTS"),
     Operation("comment", "GET", "issue/{issue}/comment/{id}", comment),
+    Operation("comment.change", "PUT", "issue/{issue}/comment/{id}", change, needs="ADD_COMMENTS"),
+    Operation("comment.delete", "DELETE", "issue/{issue}/comment/{id}", delete, needs="ADD_COMMENTS"),
 )
