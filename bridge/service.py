@@ -17,17 +17,18 @@ from bridge.fold import Snapshot
 from bridge.model import Link
 from bridge.orchestrator import Orchestrator
 from bridge.routes import compile_routes
-from bridge.store import Database, Revisions, Store, upgrade
+from bridge.store import DUE, Database, Revisions, Store, upgrade
 from bridge.store.reconciling import Reconciling
 from bridge.sync.follow import Follower
 from bridge.sync.gate import Gate
+from bridge.sync.job import once_for_all
 from bridge.sync.lanes import Lanes
 from bridge.sync.mending import Mender
 from bridge.sync.poller import Polled, Poller
 from bridge.sync.reconciler import Reconciler, Sides
 from bridge.sync.reconciliation import Reconciliation
 from bridge.sync.retention import retain
-from bridge.sync.scheduler import Scheduler
+from bridge.sync.scheduler import RETENTION_EVERY, Scheduler
 from bridge.sync.worker import Limits, Worker
 from bridge.trackers import Tracker, trackers
 
@@ -117,14 +118,15 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             worker.wake()
 
         pollers = [Poller(each, store, clock) for each in polls(config, following, apis)]
-        scheduler = Scheduler(tick, partial(retain, store, config.retention, clock))
+        retaining = partial(retain, store, config.retention, clock)
+        scheduler = Scheduler(tick, once_for_all(store.leases, "retention", RETENTION_EVERY, retaining, clock))
         reconciling = reconciliation(config, store, orchestrator, apis, clock)
         for poller in pollers:
             scheduler.every(poller.every, poller.due, name=f"poll {poller.source}", first=poller.every)
         if config.reconcile is not None:
             scheduler.every(
                 config.reconcile,
-                reconciling.run,
+                once_for_all(store.leases, "reconcile", config.reconcile, reconciling.run, clock),
                 name="reconcile",
                 first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
             )
@@ -132,6 +134,16 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
         await _take_over(store)
         tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
         polling = [asyncio.create_task(poller.run()) for poller in pollers]
+
+        def heard(what: str | None) -> None:
+            if what is None:
+                tick()
+            elif what == DUE:
+                worker.wake()
+            else:
+                lanes.wake(what)
+
+        hearing = asyncio.create_task(store.signals.listen(heard))
         tick()
         for poller in pollers:
             poller.wake()
@@ -149,7 +161,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             )
         finally:
             scheduler.stop()
-            await _cancel(polling)  # a poll can end anywhere: the next one goes on where it stood
+            await _cancel([hearing, *polling])  # a poll can end anywhere: the next one goes on where it stood
             lanes.stop()
             worker.stop()
             await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())

@@ -21,9 +21,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, host: str = "127.0.0.1", port: int = 0, **options: Any) -> AsyncIterator[str]:
-    """The application's base URL while it is served; port 0 takes a free one. Raises `OSError` if the address is taken."""
-    listening = listen(host, port)
+async def serving(
+    app: Any, host: str = "127.0.0.1", port: int = 0, *, on: socket.socket | None = None, **options: Any
+) -> AsyncIterator[str]:
+    """The application's base URL while it is served; port 0 takes a free one. Raises `OSError` if the address is taken.
+
+    `on` is a socket that listens already.
+    """
+    listening = on or listen(host, port)
     bound = listening.getsockname()[1]
     config = uvicorn.Config(
         app,

@@ -37,10 +37,16 @@ class BridgeProcess:
 
 
 @asynccontextmanager
-async def bridge_process(config: Path, **environment: str) -> AsyncIterator[BridgeProcess]:
+async def bridge_process(config: Path, *arguments: str, **environment: str) -> AsyncIterator[BridgeProcess]:
     """A running `bridge run`; killed on leaving if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "run", "--config", str(config), stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment}
+        *COMMAND,
+        "run",
+        "--config",
+        str(config),
+        *arguments,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     assert process.stderr is not None
     lines: list[dict[str, Any]] = []

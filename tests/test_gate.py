@@ -9,7 +9,7 @@ from bridge.errors import RateLimited, RemoteError, Unauthorized, Unavailable
 from bridge.model import Step, Task, TaskId, TaskState
 from bridge.outcome import Outcome
 from bridge.store import Store
-from bridge.sync.gate import Gate
+from bridge.sync.gate import LAST_RAMP, Gate
 from tests.values import NOW
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +60,22 @@ async def test_a_probe_that_goes_well_opens_it(gate: Gate, clock: World) -> None
     clock.now += 20 * SECOND
     await gate.places(16, 0, clock.now)
     await gate.learn(outcome(clock))
+    assert await gate.places(16, 0, clock.now) == 2  # the backlog does not fall on it all at once
+    await gate.learn(outcome(clock))
+    assert await gate.places(14, 2, clock.now) == 1
+    for _ in range(LAST_RAMP):
+        await gate.learn(outcome(clock))
     assert await gate.places(16, 0, clock.now) == 16
+
+
+async def test_another_replica_begins_slowly_too(gate: Gate, store: Store, clock: World) -> None:
+    other = Gate("orchestrator", store.pauses, Random(2), clock)  # noqa: S311 - jitter
+    await gate.learn(outcome(clock, WAIT))
+    assert await other.places(16, 0, clock.now) == 0
+    clock.now += 20 * SECOND
+    await gate.places(16, 0, clock.now)
+    await gate.learn(outcome(clock))
+    assert await other.places(16, 0, clock.now) == 2
 
 
 async def test_an_answer_to_a_call_of_before_the_pause_does_not_open_it(gate: Gate, clock: World) -> None:

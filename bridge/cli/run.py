@@ -8,9 +8,12 @@ import structlog
 import typer
 
 from bridge.cli.addresses import address
-from bridge.cli.context import CONFIG, ConfigPath, configuration, fail, run_async
+from bridge.cli.context import CONFIG, USAGE, ConfigPath, configuration, fail, run_async
+from bridge.cli.workers import inherited_socket, run_workers
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from bridge.config import Config
     from bridge.service import Service
 
@@ -20,6 +23,9 @@ _log = structlog.get_logger()
 def run(
     config: ConfigPath = CONFIG,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.", envvar="BRIDGE_LOG_LEVEL")] = "info",
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that share the port; more than one needs PostgreSQL.")
+    ] = 1,
 ) -> None:
     """Run the service: receiver, worker and scheduler."""
     from bridge import logs
@@ -28,21 +34,43 @@ def run(
         fail("--log-level is one of debug, info, warning, error", 2)
     loaded = configuration(config)
     logs.configure(log_level)
-    run_async(lambda: _serve(loaded))
+    given = inherited_socket()
+    if workers > 1 and given is None:
+        if loaded.database.url.startswith("sqlite:"):
+            fail(
+                "--workers needs PostgreSQL: an SQLite file is for one process; set database.url, or leave it out",
+                USAGE,
+            )
+        run_async(lambda: _supervise(loaded, workers))
+    else:
+        run_async(lambda: _serve(loaded, given))
 
 
-async def _serve(config: "Config") -> None:
+async def _serve(config: "Config", given: "socket | None") -> None:
     from bridge.service import running
     from bridge.serving import serving
+    from bridge.store import alone_on
     from bridge.web import create_app
+
+    host, port = config.server.host, config.server.port
+    with alone_on(config.database.url):
+        await _prepare_database(config)
+        stop = _stop_event()
+        async with running(config) as service, serving(create_app(service), host, port, on=given) as url:
+            _announce(service, url)
+            await stop.wait()
+            _log.info("stopping: what is under way ends first")
+    _log.info("stopped")
+
+
+async def _supervise(config: "Config", workers: int) -> None:
+    from bridge.serving import listen
 
     await _prepare_database(config)
     stop = _stop_event()
-    async with running(config) as service, serving(create_app(service), config.server.host, config.server.port) as url:
-        _announce(service, url)
-        await stop.wait()
-        _log.info("stopping: what is under way ends first")
-    _log.info("stopped")
+    with listen(config.server.host, config.server.port) as listening:
+        await run_workers(workers, listening, stop)
+    _log.info("all workers stopped")
 
 
 async def _prepare_database(config: "Config") -> None:

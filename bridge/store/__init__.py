@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+from bridge.store.alone import alone_on
 from bridge.store.cursors import Cursors
 from bridge.store.database import Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Lane, Verdict
@@ -10,9 +11,11 @@ from bridge.store.leases import Leases
 from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
+from bridge.store.signals import DUE, Signals
 from bridge.store.watched import Seen, Watched
 
 __all__ = [
+    "DUE",
     "Claimed",
     "Cursors",
     "Database",
@@ -28,10 +31,12 @@ __all__ = [
     "Result",
     "Revisions",
     "Seen",
+    "Signals",
     "Store",
     "Terms",
     "Verdict",
     "Watched",
+    "alone_on",
     "revisions",
     "upgrade",
 ]
@@ -48,9 +53,11 @@ class Store:
         self, database: Database, on_delivery: Callable[[str], None] = _ignore, on_due: Callable[[], None] = _ignore
     ) -> None:
         self.database = database
-        self.inbox = Inbox(database, on_delivery)
-        self.links = Links(database, on_due)
+        name = str(uuid4())
+        self.signals = Signals(database, name)
+        self.inbox = Inbox(database, self.signals, on_delivery)
+        self.links = Links(database, self.signals, on_due)
         self.pauses = Pauses(database)
         self.cursors = Cursors(database)
-        self.leases = Leases(database, str(uuid4()))
+        self.leases = Leases(database, name)
         self.watched = Watched(database)

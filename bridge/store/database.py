@@ -4,8 +4,9 @@ SQLite has one writer: its pool of one connection is the queue of the transactio
 none of them meets a lock halfway. Readers have connections of their own. PostgreSQL needs no such care.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -66,6 +67,21 @@ class Database:
         with _translated():
             async with self._reader.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def listening(self, channel: str, on_notify: Callable[..., None]) -> AsyncIterator[asyncio.Event]:
+        """PostgreSQL's LISTEN, on a connection of its own; the event is set when it breaks."""
+        broken = asyncio.Event()
+        with _translated():
+            async with self._reader.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                driver.add_termination_listener(lambda _connection: broken.set())
+                await driver.add_listener(channel, on_notify)
+                try:
+                    yield broken
+                finally:
+                    await connection.invalidate()  # whoever had it next would listen, too
 
     def insert(self, table: Table) -> Any:
         """The engine's INSERT, for its `on_conflict_…`."""

@@ -13,6 +13,7 @@ from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
 from bridge.store.database import Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import delivery_of
+from bridge.store.signals import Signals
 from bridge.store.tables import deliveries
 
 _BATCH_BYTES = 16 * 1024 * 1024
@@ -58,8 +59,11 @@ class DeliveryFilter:
 class Inbox:
     """The deliveries. `on_append` is called with every source of which a commit brought new ones."""
 
-    def __init__(self, database: Database, on_append: Callable[[str], None] = lambda _source: None) -> None:
+    def __init__(
+        self, database: Database, signals: Signals, on_append: Callable[[str], None] = lambda _source: None
+    ) -> None:
         self._database = database
+        self._signals = signals
         self._on_append = on_append
         self._commits = GroupCommit(self._append_all, _weight, batch=_BATCH_BYTES, waiting=_WAITING_BYTES)
 
@@ -83,6 +87,8 @@ class Inbox:
         rows = [_row(delivery) for delivery in fresh.values()]
         async with self._database.writing() as connection:
             stored = (await connection.execute(statement, rows)).all() if rows else []
+            for source in {row.source for row in stored}:
+                await self._signals.delivered(connection, source)
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
         for source in {source for source, _ in ids}:
             self._on_append(source)
@@ -158,6 +164,8 @@ class Inbox:
                 .returning(deliveries.c.source)
             )
             sources = (await connection.execute(statement)).scalars().all()
+            for source in set(sources):
+                await self._signals.delivered(connection, source)
         for source in set(sources):
             self._on_append(source)
         return len(sources)

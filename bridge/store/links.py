@@ -17,6 +17,7 @@ from bridge.plan import plan
 from bridge.store.database import Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import link_of, row_of, snapshot_of
+from bridge.store.signals import Signals
 from bridge.store.tables import attempts, links, tickets
 
 TicketRef = tuple[str, str]
@@ -74,8 +75,9 @@ class Terms:
 class Links:
     """The links. `on_due` is called when a link became due."""
 
-    def __init__(self, database: Database, on_due: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, signals: Signals, on_due: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._signals = signals
         self._on_due = on_due
         self._settlements = GroupCommit(self._settle_all)
 
@@ -123,10 +125,12 @@ class Links:
         await many(connection, statement, rows)
 
     async def save(self, connection: AsyncConnection, changed: Sequence[Link], now: datetime) -> None:
-        """Write links that the intake made or changed, in the transaction in which it read them."""
+        """Write links that were made or changed, in the transaction in which they were read."""
         rows = [(link.id, row_of(replace(link, updated_at=now))) for link in changed]
         await many(connection, insert(links), (row for link_id, row in rows if not link_id))
         await many(connection, _UPDATE, ({"of": link_id, **row} for link_id, row in rows if link_id))
+        if any(link.leased_until is None and link.due_at is not None and link.due_at <= now for link in changed):
+            await self._signals.due(connection)
 
     # -- worker --------------------------------------------------------------------------------------------------------------------
 

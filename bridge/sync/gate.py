@@ -17,6 +17,11 @@ _FIRST = {Unavailable: timedelta(milliseconds=250), Unauthorized: timedelta(seco
 _LONGEST = {Unavailable: timedelta(seconds=15), Unauthorized: timedelta(seconds=60)}
 
 
+FIRST_RAMP = 2
+LAST_RAMP = 64
+"""How many calls may be under way at once after a pause: one more with every answer, until that is no limit any more."""
+
+
 class Gate:
     """What the worker asks before it claims, and tells how its steps went. The pause lies in the database, for all replicas."""
 
@@ -26,12 +31,14 @@ class Gate:
         self._random = random
         self._clock = clock
         self._pause: Pause | None = None
+        self._ramp: int | None = None
 
     async def places(self, free: int, under_way: int, now: datetime) -> int:
-        """How many of the free places may be used now: all, none during a pause, and after one a single probe."""
-        self._pause = await self._pauses.get(self.destination)
+        """How many of the free places may be used now: all, none during a pause, after one a single probe, then more and more."""
+        before, self._pause = self._pause, await self._pauses.get(self.destination)
         if self._pause is None:
-            return free
+            self._ramp = FIRST_RAMP if before is not None else self._ramp
+            return free if self._ramp is None else max(min(free, self._ramp - under_way), 0)
         if self._pause.until > now:
             return 0
         return 0 if under_way else 1
@@ -54,8 +61,10 @@ class Gate:
                 known is not None and outcome.started_at >= known.until
             ):  # an answer to a call of before says nothing
                 await self._pauses.clear(self.destination)
-                self._pause = None
+                self._pause, self._ramp = None, FIRST_RAMP
                 _log.info("Orchestrator answers again", destination=self.destination)
+            case _ if self._ramp is not None:
+                self._ramp = self._ramp + 1 if self._ramp < LAST_RAMP else None
 
     def _longer(self, error: RemoteError, known: Pause | None) -> Pause:
         failures = known.failures + 1 if known else 1

@@ -1,0 +1,31 @@
+"""One process on an SQLite file: a lock beside it, which ends with its process however that ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+from sqlalchemy import make_url
+
+from bridge.errors import StoreUnavailable
+
+
+@contextmanager
+def alone_on(url: str) -> Iterator[None]:
+    """Keep every other service off an SQLite file meanwhile. Raises `StoreUnavailable` if one has it. PostgreSQL takes any number."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        yield
+        return
+    lock = FileLock(f"{parsed.database}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise StoreUnavailable(
+            f"another `bridge run` has the database {parsed.database}: stop it first; several processes need PostgreSQL"
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(f"{parsed.database}.lock cannot be made: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,62 @@
+"""Signals between the processes on one PostgreSQL: what one has written wakes the others at once. Polling stays the net beneath.
+
+A signal is sent in the transaction that it speaks of, so that who hears it sees what it is about. On SQLite there is one process.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.errors import StoreUnavailable
+from bridge.store.database import Database
+
+CHANNEL = "bridge"
+DUE = "due"
+_RETRY_S = 1.0
+
+_log = structlog.get_logger()
+
+Heard = Callable[[str | None], None]
+"""Called with a source that has new deliveries, with `DUE` for links, and with None when anything may have been missed."""
+
+
+class Signals:
+    """Sends and hears. `sender` is this process's name: it does not hear itself."""
+
+    def __init__(self, database: Database, sender: str) -> None:
+        self._database = database
+        self._sender = sender
+
+    async def delivered(self, connection: AsyncConnection, source: str) -> None:
+        """A source has new deliveries."""
+        await self._send(connection, f"source {source}")
+
+    async def due(self, connection: AsyncConnection) -> None:
+        """Links are due."""
+        await self._send(connection, DUE)
+
+    async def listen(self, heard: Heard) -> None:
+        """Hear the other processes until cancelled, whatever becomes of the connection."""
+        while not self._database.is_sqlite:
+            try:
+                await self._listen(heard)
+            except StoreUnavailable as error:
+                _log.debug("signals wait for the database", error=str(error))
+            await asyncio.sleep(_RETRY_S)
+
+    async def _send(self, connection: AsyncConnection, what: str) -> None:
+        if not self._database.is_sqlite:
+            await connection.execute(select(func.pg_notify(CHANNEL, f"{self._sender} {what}")))
+
+    async def _listen(self, heard: Heard) -> None:
+        def on_notify(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+            sender, _, what = str(payload).partition(" ")
+            if sender != self._sender:
+                heard(what.removeprefix("source "))
+
+        async with self._database.listening(CHANNEL, on_notify) as broken:
+            heard(None)
+            await broken.wait()
