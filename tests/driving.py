@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,10 +103,16 @@ async def bridge_and_service(config: Config, clock: Clock = utc_now) -> AsyncIte
 
 @asynccontextmanager
 async def jira_bridge(
-    folder: Path, world: World, *, flavour: Flavour = "cloud", poll: str = "300ms", **changes: Any
+    folder: Path,
+    world: World,
+    *,
+    flavour: Flavour = "cloud",
+    poll: str = "300ms",
+    options: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[tuple[SimulatedJira, Bridge]]:
     """A bridge that polls a simulated Jira. A webhook comes only if the test sends it."""
-    jira = SimulatedJira(SECRET, utc_now, Random(1), flavour=flavour)  # noqa: S311 - identifiers
+    jira = SimulatedJira(SECRET, utc_now, Random(1), flavour=flavour, **(options or {}))  # noqa: S311 - identifiers
     email = {"email": "bot@acme.test"} if flavour == "cloud" else {}
     async with jira_serving(jira) as url, sandbox_serving(world) as orchestrator:
         source = {"type": "jira", "secrets": [SECRET], "api": {"url": url, "token": "t", **email}, "poll": poll}

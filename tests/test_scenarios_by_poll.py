@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,18 @@ async def test_a_jira_that_limits_and_fails_is_asked_again(tmp_path: Path, flavo
             Fault(path="*/search*", status=503, times=2),
             Fault(path="*/search*", kind="drop", times=1),
         ]
+        issue, _ = jira.open("OPS", "Printer")
+        await tasks_are(world, 0)
+        jira.close(issue)
+        await tasks_are(world, 1)
+
+
+@pytest.mark.parametrize("time_zone", ["Pacific/Auckland", "America/Los_Angeles"])
+async def test_an_account_in_another_time_zone_misses_nothing(tmp_path: Path, flavour: Flavour, time_zone: str) -> None:
+    """And an index that is late: a search finds everything later, and what has a link is read as it is."""
+    world = World()
+    options = {"time_zone": time_zone, "index_lag": timedelta(seconds=2)}
+    async with jira_bridge(tmp_path, world, flavour=flavour, options=options, routes=[INCIDENTS]) as (jira, _):
         issue, _ = jira.open("OPS", "Printer")
         await tasks_are(world, 0)
         jira.close(issue)
