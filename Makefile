@@ -22,6 +22,7 @@ bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.sandbox
 	$(BIN)/python -m benchmarks.polling
+	$(BIN)/python -m benchmarks.replicas
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

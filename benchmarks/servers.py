@@ -98,12 +98,14 @@ class StandIn:
     tasks: int = 0
     completed: int = 0
     expected: int = 0
+    created: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def create(self, incoming: Request) -> Response:
         """CreateTask."""
         await incoming.body()
         self.tasks += 1
+        self.created.set()
         return Response(b'{"id":%d,"status":0}' % self.tasks, 201, media_type="application/json")
 
     async def complete(self, incoming: Request) -> Response:
