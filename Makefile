@@ -10,7 +10,7 @@ demo: $(READY)  ## the whole job on localhost: tickets become tasks, tasks compl
 	$(BIN)/bridge demo --exit-when-done
 
 test: $(READY)  ## every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

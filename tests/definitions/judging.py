@@ -21,6 +21,9 @@ from bridge.sandbox.orchestrator.answering import Answering
 from tests.definitions import FILE, answers, jira, requests
 
 COMPLAINT = "against the definition: "
+ORDERED = b"The sandbox was told to answer"
+"""An answer that a test has ordered, whatever the definition says of it."""
+
 OURS = "task-bridge"
 """The User-Agent of our client. What others send to a sandbox may be wrong on purpose."""
 
@@ -94,7 +97,7 @@ def _complaints(request: Request, asked: bytes | None, status: int, answered: by
         found += requests.complaints(
             httpx.Request(method, str(request.url), headers=request.headers.raw, content=asked)
         )
-    if answers.operation(method, path) is not None:
+    if answers.operation(method, path) is not None and ORDERED not in answered:
         content = orjson.loads(answered) if answered else None
         wrong = answers.complaints(method, path, status, content, selected="select" in request.url.query)
         found += [f"{method} {path} -> {status}: {one}" for one in wrong]
