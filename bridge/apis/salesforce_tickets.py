@@ -1,14 +1,15 @@
 """The records of one object, as a source's tickets."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridge.apis.protocol import POLLED, Message, Page
 from bridge.apis.salesforce import IDS_AT_ONCE, QueryPage, SalesforceClient, text_literal
 from bridge.config import SalesforceSource
-from bridge.errors import NotFound, Rejected, Unavailable
+from bridge.errors import NotFound, Rejected, Unauthorized, Unavailable
 from bridge.trackers.salesforce import STANDARD_FIELDS, is_true_id, normal_id
 
 ALWAYS = ("Id", "IsDeleted", "IsClosed", "SystemModstamp")
@@ -19,6 +20,9 @@ KEPT_FOR_OTHERS = 0.1
 LIMIT_EASE = timedelta(minutes=15)
 DELETIONS_KEPT = timedelta(days=15)
 """How far back an org tells what was deleted."""
+
+_CLOCKS = timedelta(hours=1)
+"""How far the org's clock may be ahead: a span that begins too early is refused."""
 
 _DELETIONS = "deletions"
 """The cursor of the page after the last of the changed records."""
@@ -56,13 +60,21 @@ class SalesforceTickets:
         return await self._shown(ticket_ids, POLLED)
 
     async def confirm(self, ticket_id: str, key: str) -> Message | None:
-        """`GET …/sobjects/{object}/{id}`: a record that was purged, or is hidden, is in no query."""
+        """`GET …/sobjects/{object}/{id}`. A record that was purged, or is hidden, is in no query: the list of deletions tells which.
+
+        An id whose checksum is wrong is no record's, and would be refused.
+        """
         del key
+        if not is_true_id(ticket_id):
+            return None
         began = self._now()
         try:
             return self._message(POLLED, began, await self.client.record(self._object, ticket_id))
-        except NotFound:
-            return None
+        except NotFound as error:
+            if error.code == "ENTITY_IS_DELETED" or await self._was_deleted(ticket_id):
+                return None
+        why = f"{self._object} {ticket_id} is hidden from the user, for it is not among the deleted ones"
+        raise Unauthorized(why, status=404) from None
 
     def gone(self, ticket_id: str, key: str, at: int) -> Message:
         """As a record in the recycle bin."""
@@ -100,7 +112,8 @@ class SalesforceTickets:
             return await self.client.next_page(cursor)
         fields = ", ".join(await self.fields())
         soql = f"SELECT {fields} FROM {self._object} WHERE {condition} ORDER BY {order}"  # noqa: S608 - SOQL; names are checked, values escaped
-        return await self.client.first_page(soql)
+        with self._describing():
+            return await self.client.first_page(soql)
 
     async def _deletions(self, since: datetime) -> Page:
         now = self._clock()
@@ -118,6 +131,15 @@ class SalesforceTickets:
             ]
         )
 
+    async def _was_deleted(self, ticket_id: str) -> bool:
+        """Whether the org tells so. Purged records are told, too; an object that tells no deletions leaves it open."""
+        now = self._clock()
+        try:
+            found = await self.client.deleted(self._object, now - DELETIONS_KEPT + _CLOCKS, now + timedelta(minutes=1))
+        except Rejected:
+            return False
+        return any(normal_id(record_id) == ticket_id for record_id in found.records)
+
     async def _shown(self, ticket_ids: Sequence[str], event: str) -> Mapping[str, Message]:
         began = self._now()
         records = await self._read([ticket_id for ticket_id in ticket_ids if is_true_id(ticket_id)])
@@ -132,15 +154,21 @@ class SalesforceTickets:
     async def _read(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         fields = await self.fields()
         found: dict[str, Mapping[str, Any]] = {}
-        try:
+        with self._describing():
             async for record in self.client.records(self._object, ids, fields):
                 if ticket_id := normal_id(record.get("Id")):
                     found[ticket_id] = record
+        return found
+
+    @contextmanager
+    def _describing(self) -> Iterator[None]:
+        """A query of the fields that the object had when it was described. Where it has changed since, the next one describes it anew."""
+        try:
+            yield
         except Rejected as error:
-            if error.code == "INVALID_FIELD":  # the object has changed since it was described
+            if error.code == "INVALID_FIELD":
                 self._fields = []
             raise
-        return found
 
     async def try_fields(self) -> None:
         """Ask for one record with all the wanted fields, related ones too."""

@@ -100,6 +100,14 @@ class SimulatedSalesforce:
         """Delete a record from the recycle bin too: not even `queryAll` shows it any more."""
         self.store.purge(record_id, self._tick())
 
+    def hide(self, *record_ids: str) -> None:
+        """Share records with the API's user no more. Nothing tells of it."""
+        self.store.hidden.update(record_ids)
+
+    def show(self) -> None:
+        """Share every record with it again."""
+        self.store.hidden.clear()
+
     def expire_sessions(self) -> None:
         """End every session: whoever uses a token from before is told to sign in again."""
         self.sessions.expire()

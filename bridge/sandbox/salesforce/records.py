@@ -43,6 +43,8 @@ class Records:
         self._tables: dict[str, dict[str, dict[str, Any]]] = {}
         self._numbers: Counter[str] = Counter()
         self._deletions: dict[str, Deletion] = {}
+        self.hidden: set[str] = set()
+        """Ids of records that are not shared with the user: to them they are not there."""
 
     # -- looking -------------------------------------------------------------------------------------------------------------------
 
@@ -51,7 +53,7 @@ class Records:
         if sobject.name == "CaseStatus":
             return [_status_row(*row) for row in enumerate(self._statuses().items(), 1)]
         rows = self._tables.get(sobject.name, {}).values()
-        return [row for row in rows if deleted or not row["IsDeleted"]]
+        return [row for row in rows if (deleted or not row["IsDeleted"]) and row["Id"] not in self.hidden]
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """The record, in the recycle bin or out of it; None if there is none. Takes 15 and 18 characters."""
@@ -129,7 +131,7 @@ class Records:
 
     def _kept(self, record_id: str) -> dict[str, Any]:
         record = self.find(record_id)
-        if record is None:
+        if record is None or record["Id"] in self.hidden:
             raise failures.record_unknown(record_id)
         return record
 

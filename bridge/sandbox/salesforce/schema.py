@@ -123,6 +123,10 @@ class SObject:
             self._fields[name.lower()] = known
         return known
 
+    def forget(self, name: str) -> None:
+        """Somebody deletes the field, or takes it from the user: to them it is the same."""
+        self._fields.pop(name.lower(), None)
+
 
 class Schema:
     """The objects of one org, by name and by the first three characters of their ids."""

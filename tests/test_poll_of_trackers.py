@@ -1,0 +1,153 @@
+"""The poller with the trackers' own APIs, where they refuse, hide or change what they show."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from bridge.apis import TicketApi, ticket_apis
+from bridge.model import NewDelivery
+from bridge.sandbox.jira import Flavour, SimulatedJira, jira_serving
+from bridge.sandbox.salesforce import Fault, SimulatedSalesforce, salesforce_serving
+from bridge.service import followers
+from bridge.store import Lane, LinkFilter, Store
+from bridge.sync.follow import Follower
+from bridge.sync.intake import Intake
+from bridge.sync.poller import Polled, Poller, poll_of
+from tests.driving import SECRET, configured
+from tests.test_poller import EVERY, Clock
+from tests.values import body_of
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Polling:
+    """A poller of one source, without the service around it."""
+
+    clock: Clock
+    store: Store
+    follower: Follower
+    poller: Poller
+    api: TicketApi
+
+    async def cycle(self) -> None:
+        """A poll, and what it found taken in."""
+        self.clock.now += EVERY
+        await self.poller.poll()
+        await Intake(self.store, Lane(self.follower.source), self.follower, None, self.clock, lambda: None).drain()
+
+    async def tell(self, message: dict[str, Any]) -> None:
+        """A webhook."""
+        await self.store.inbox.append(
+            [NewDelivery(self.follower.source, "told", self.clock.now, "webhook", None, body_of(message), {})]
+        )
+
+    async def states(self) -> dict[str, str]:
+        """By the ticket's key, the state of its newest link."""
+        links = await self.store.links.list(LinkFilter(limit=1000), self.clock.now)
+        return {link.ticket_key: link.ticket_state.value for link in reversed(links)}
+
+    async def pause(self) -> str | None:
+        pause = await self.store.pauses.get(poll_of(self.follower.source))
+        return None if pause is None else pause.reason
+
+
+@asynccontextmanager
+async def polling(
+    store: Store, folder: Path, clock: Clock, source: dict[str, Any], route: dict[str, Any]
+) -> AsyncIterator[Polling]:
+    config = configured(folder, sources={"tracker": source}, routes=[{"name": "all", "source": "tracker", **route}])
+
+    async def sleep(seconds: float) -> None:
+        clock.now += timedelta(seconds=seconds)
+
+    async with ticket_apis(config, clock) as apis:
+        follower, api = followers(config)["tracker"], apis["tracker"]
+        poller = Poller(Polled("tracker", follower.tracker, api, EVERY), store, clock, sleep)
+        yield Polling(clock, store, follower, poller, api)
+
+
+@asynccontextmanager
+async def jira_polled(
+    store: Store, folder: Path, flavour: Flavour = "cloud", **source: Any
+) -> AsyncIterator[tuple[SimulatedJira, Polling]]:
+    clock = Clock()
+    jira = SimulatedJira(SECRET, clock, Random(1), flavour=flavour)  # noqa: S311 - identifiers
+    email = {"email": "bot@acme.test"} if flavour == "cloud" else {}
+    async with jira_serving(jira) as url:
+        configured_as = {"type": "jira", "secrets": [SECRET], "api": {"url": url, "token": "t", **email}, **source}
+        async with polling(store, folder, clock, configured_as, {}) as poll:
+            yield jira, poll
+
+
+@asynccontextmanager
+async def salesforce_polled(
+    store: Store, folder: Path, **route: Any
+) -> AsyncIterator[tuple[SimulatedSalesforce, Polling]]:
+    clock = Clock()
+    org = SimulatedSalesforce(clock, Random(1))  # noqa: S311 - ids
+    auth = {"type": "client_credentials", "client_id": "connected-app", "client_secret": "demo"}
+    async with salesforce_serving(org) as url:
+        source = {"type": "salesforce", "secrets": [SECRET], "api": {"url": url, "auth": auth}}
+        async with polling(store, folder, clock, source, route) as poll:
+            yield org, poll
+
+
+# -- Salesforce --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_field_that_an_object_has_no_more_stops_no_poll(store: Store, tmp_path: Path) -> None:
+    """An admin deletes a field, or takes it from the user: the object is described anew."""
+    task = {"title": "{{ fields.Region__c | default('nowhere') }}"}
+    async with salesforce_polled(store, tmp_path, task=task) as (org, poll):
+        case = org.open(Subject="Printer", Region__c="North")
+        await poll.cycle()
+        org.schema.learn("Case").forget("Region__c")
+        org.close(str(case["Id"]))
+        await poll.cycle()
+        await poll.cycle()
+        assert set((await poll.states()).values()) == {"closed"}
+        assert await poll.pause() is None
+
+
+async def test_records_that_the_user_may_not_see_any_more_are_not_deleted(store: Store, tmp_path: Path) -> None:
+    """A role or a sharing rule was taken from the integration user: in no query, 404 by id, and in no list of deletions."""
+    async with salesforce_polled(store, tmp_path) as (org, poll):
+        cases = [str(org.open(Subject=str(number))["Id"]) for number in range(3)]
+        await poll.cycle()
+        org.hide(*cases)
+        await poll.cycle()
+        assert set((await poll.states()).values()) == {"open"}
+        assert "hidden" in (await poll.pause() or "")
+        org.show()
+        org.close(cases[0])
+        await poll.cycle()
+        assert sorted((await poll.states()).values()) == ["closed", "open", "open"]
+        assert await poll.pause() is None
+
+
+async def test_an_id_that_is_no_records_stops_no_poll(store: Store, tmp_path: Path) -> None:
+    async with salesforce_polled(store, tmp_path) as (org, poll):
+        case = org.open(Subject="Printer")
+        await poll.tell({"object": "Case", "record": {"Id": "500000000000001ZZZ", "IsClosed": False}})
+        org.faults.append(Fault("sobject", 400, "MALFORMED_ID", "Case: bad id 500000000000001ZZZ", times=None))
+        await poll.cycle()
+        await poll.cycle()
+        assert await poll.states() == {"500000000000001ZZZ": "deleted", case["CaseNumber"]: "open"}
+        assert await poll.pause() is None
+
+
+async def test_a_purged_record_is_deleted(store: Store, tmp_path: Path) -> None:
+    async with salesforce_polled(store, tmp_path) as (org, poll):
+        case = str(org.open(Subject="Printer")["Id"])
+        await poll.cycle()
+        org.delete(case)
+        org.purge(case)
+        await poll.cycle()
+        assert set((await poll.states()).values()) == {"deleted"}
