@@ -1,5 +1,6 @@
 """The poller with the trackers' own APIs, where they refuse, hide or change what they show."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -151,3 +152,29 @@ async def test_a_purged_record_is_deleted(store: Store, tmp_path: Path) -> None:
         org.purge(case)
         await poll.cycle()
         assert set((await poll.states()).values()) == {"deleted"}
+
+
+# -- Jira --------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_thousands_of_issues_of_one_creation_time_are_paged_to_the_end(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import gives them all the same `created`, by which Data Center's search begins anew."""
+    monkeypatch.setattr("bridge.apis.jira.data_center.FURTHEST", 100)
+    async with jira_polled(store, tmp_path, "server") as (jira, poll):
+        jira.page_size = 50
+        for number in range(130):
+            issue, _ = jira.open("OPS", f"Ticket {number}")
+            issue.fields["created"] = "2020-01-01T00:00:00.000+0000"
+            jira.edit(issue)
+        async with asyncio.timeout(20):
+            await poll.cycle()
+        assert len(await poll.states()) == 130
+
+
+async def test_a_clock_that_was_set_back_is_no_rate_limit(store: Store, tmp_path: Path) -> None:
+    async with jira_polled(store, tmp_path) as (_, poll):
+        await poll.cycle()
+        poll.clock.now -= timedelta(hours=1)
+        assert poll.api.ease() == timedelta()

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from bridge.apis import Message, Page
-from bridge.errors import RateLimited, RemoteError, Unauthorized, Unavailable
+from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized, Unavailable
 from bridge.model import NewDelivery, TicketState
 from bridge.routes import compile_routes
 from bridge.store import Database, DeliveryFilter, Lane, LinkFilter, Store, upgrade
+from bridge.store.tables import links
 from bridge.sync.follow import Follower
 from bridge.sync.intake import Intake
 from bridge.sync.poller import Polled, Poller, poll_of
@@ -49,7 +51,7 @@ class Tracker:
     at_once: int = 3
     past: dict[str, list[tuple[datetime, dict[str, Any]]]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    forbidden: bool = False
+    forbidden: str | None = None  # how the keys begin of what is hidden, and not deleted
     rest: timedelta = timedelta()
     fails: list[RemoteError] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Tracker:
 
     async def confirm(self, ticket_id: str, key: str) -> Message | None:
         self._answer("confirm")
-        if self.forbidden:
+        if self.forbidden is not None and key.startswith(self.forbidden):
             raise Unauthorized(f"{key} may not be seen", status=404)
         return self._message(self.past[ticket_id][-1][1]) if ticket_id in self.past else None
 
@@ -139,9 +141,13 @@ class Setting:
         return None if pause is None else pause.reason
 
 
-def a_setting(store: Store, folder: Path, source: str = "jira", **tracker: Any) -> Setting:
+def a_setting(
+    store: Store, folder: Path, source: str = "jira", completion: dict[str, Any] | None = None, **tracker: Any
+) -> Setting:
     clock, slept = Clock(), []
-    routes = [{"name": "all", "source": source, "task": {"title": "{{ ticket.title }}"}}]
+    routes = [
+        {"name": "all", "source": source, "task": {"title": "{{ ticket.title }}"}, "completion": completion or {}}
+    ]
     config = configured(folder, sources={source: {"type": "jira", "secrets": ["s"]}}, routes=routes)
     follower = Follower("bridge", source, "orchestrator", JIRA, compile_routes(config))
     api = Tracker(clock, **tracker)
@@ -227,14 +233,82 @@ async def test_a_lost_permission_is_no_deletion(setting: Setting) -> None:
     setting.tracker.set(1)
     await setting.cycle()
     setting.tracker.hidden.add("10001")
-    setting.tracker.forbidden = True
+    setting.tracker.forbidden = ""
     await setting.cycle()
     assert await setting.states() == {"10001": TicketState.OPEN}
     assert "OPS-1 may not be seen" in (await setting.pause() or "")
     setting.tracker.hidden.clear()
-    setting.tracker.forbidden = False
+    setting.tracker.forbidden = None
     await setting.cycle()
     assert await setting.pause() is None
+
+
+async def test_hidden_tickets_do_not_hide_a_deletion_elsewhere(setting: Setting) -> None:
+    """A project of many tickets is hidden for good: a ticket of another one is found to be deleted all the same."""
+    for number in range(1, 26):
+        setting.tracker.set(number, project="OLD")
+    setting.tracker.set(26)
+    await setting.cycle()
+    setting.tracker.hidden |= {str(10000 + number) for number in range(1, 26)}
+    setting.tracker.forbidden = "OLD-"
+    setting.tracker.delete(26)
+    await setting.cycle()
+    states = await setting.states()
+    assert states.pop("10026") is TicketState.DELETED
+    assert set(states.values()) == {TicketState.OPEN}
+    assert setting.tracker.asked.count("confirm") == 20 + 1
+
+
+async def test_a_search_that_is_refused_does_not_stop_the_reading_by_id(setting: Setting) -> None:
+    """The `jql` names a project that was deleted, say."""
+    setting.tracker.set(1)
+    await setting.cycle()
+    setting.clock.now += timedelta(seconds=1)
+    setting.tracker.set(1, closed=True)
+    setting.tracker.fails = [Rejected("The value 'OLD' does not exist for the field 'project'.", status=400)]
+    await setting.cycle()
+    assert await setting.states() == {"10001": TicketState.CLOSED}
+    assert "OLD" in (await setting.pause() or "")
+
+
+async def test_a_ticket_that_cannot_be_read_stops_no_other(setting: Setting) -> None:
+    """Deeper than any JSON writer goes: whoever may write a ticket could stop the poll."""
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"content": [deep]}
+    setting.tracker.set(1)
+    setting.tracker.set(2)
+    await setting.cycle()
+    setting.clock.now += timedelta(seconds=1)
+    setting.tracker.set(1, description=deep)
+    setting.tracker.set(2, closed=True)
+    await setting.cycle()
+    assert await setting.states() == {"10001": TicketState.OPEN, "10002": TicketState.CLOSED}
+
+
+async def test_a_deletion_that_is_parked_is_told_once(store: Store, tmp_path: Path) -> None:
+    completion = {"data": {"why": "{{ fields.resolution.name }}"}}  # a ticket that was deleted open has none
+    setting = a_setting(store, tmp_path, completion=completion)
+    setting.tracker.set(1)
+    await setting.cycle()
+    async with store.database.writing() as connection:
+        await connection.execute(update(links).values(task_state="open", task_id=1))
+    setting.tracker.delete(1)
+    for _ in range(3):
+        await setting.cycle()
+    assert [each.state for each in await store.inbox.list(DeliveryFilter())] == ["parked", "applied"]
+
+
+async def test_a_clock_that_was_set_back_stops_no_poll(setting: Setting) -> None:
+    setting.clock.now += timedelta(days=3650)
+    await setting.cycle()
+    setting.clock.now = NOW
+    setting.tracker.set(1)
+    await setting.cycle()
+    setting.clock.now += timedelta(seconds=1)
+    setting.tracker.set(2)
+    await setting.cycle()
+    assert set(await setting.states()) == {"10001", "10002"}
 
 
 @pytest.mark.parametrize("asked", [1, 2, 3, 4])

@@ -23,9 +23,16 @@ def is_news(shown: Observation, seen: Seen | None) -> bool:
     return shown.state not in (None, seen.state) or shown.facts.get(KEY, seen.key) != seen.key
 
 
-def as_delivery(source: str, message: Message, shown: Observation, of: str, now: datetime) -> NewDelivery:
-    """What was shown, as a delivery: it goes the way of every webhook. `of` is the work that it came from; it comes once from each."""
-    seen_as = (Version.updated_of(shown.version), shown.state, shown.facts.get(KEY))
+def as_delivery(
+    source: str, message: Message, shown: Observation, of: str, now: datetime, seen: Seen | None = None
+) -> NewDelivery:
+    """What was shown, as a delivery: it goes the way of every webhook. `of` is the work that it came from; it comes once from each.
+
+    A ticket that is gone has no time of its own: it is gone since it was last `seen`. Else each look would be another delivery, for
+    as long as a template fails on it.
+    """
+    since = seen if seen is not None and shown.state is TicketState.DELETED else shown
+    seen_as = (Version.updated_of(since.version), shown.state, shown.facts.get(KEY))
     return NewDelivery(
         source=source,
         dedupe_key=f"{of}:{shown.ticket_id}:{':'.join(map(str, seen_as))}",

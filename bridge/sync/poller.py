@@ -5,6 +5,7 @@ what was moved or deleted, and does not know which tickets the bridge waits for.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from bridge.model import Observation, Version
 from bridge.store import Pause, Seen, Store
 from bridge.sync.news import as_delivery, is_news
 from bridge.sync.waker import Waker
-from bridge.trackers import Tracker
+from bridge.trackers import Ignored, Tracker
 
 OVERLAP = timedelta(minutes=15)
 """How far a search looks back beyond the last one: for clocks that differ, and an index that is late."""
@@ -30,7 +31,7 @@ LONGEST_REST = timedelta(minutes=1)
 """A longer one ends the cycle; the next goes on where it stood."""
 
 MOST_HIDDEN = 20
-"""How many hidden tickets a cycle asks for by themselves: then it is clear that it is not about one of them."""
+"""How many hidden tickets of a project a cycle asks for by themselves: then it is clear that it is not about one of them."""
 
 _LEASE = timedelta(minutes=2)
 _NOT_FOUND = 404
@@ -88,7 +89,8 @@ class Poller:
         self._sleep = sleep
         self._name = poll_of(polled.source)
         self._lease = _LEASE
-        self._hidden: list[Unauthorized] = []
+        self._hidden: dict[str, Unauthorized] = {}
+        self._hidden_with: Counter[str] = Counter()
         self._waker = Waker(f"the poller of {polled.source}", self.poll)
         self.wake = self._waker.wake
         self.run = self._waker.run
@@ -110,11 +112,14 @@ class Poller:
             return
         try:
             self._hidden.clear()
-            await self._changes(now)
+            self._hidden_with.clear()
+            refused = await self._changes(now)
             await self._open_tickets()
+            if refused:
+                raise refused
             await self._store.cursors.put(self._name, {"began": _milliseconds(now)}, now)
-            if self._hidden:
-                raise self._hidden[0]
+            for error in self._hidden.values():
+                raise error
             await self._went_well(pause)
         except RemoteError as error:
             await self._failed(error, pause)
@@ -125,31 +130,38 @@ class Poller:
 
     async def _is_recent(self, now: datetime) -> bool:
         last = await self._store.cursors.get(self._name)
-        return last is not None and now - _moment(last["began"]) < self.every / 2
+        return (
+            last is not None and timedelta() <= now - _moment(last["began"]) < self.every / 2
+        )  # the clock may have been set back
 
     # -- what has changed ----------------------------------------------------------------------------------------------------------
 
-    async def _changes(self, now: datetime) -> None:
-        """Every page of what changed since the last search began, or since this service's first one."""
+    async def _changes(self, now: datetime) -> Rejected | None:
+        """Every page of what changed since the last search began, or since this service's first one.
+
+        A search that is refused (its `jql` names a project that is gone) is told, and does not hinder the reading by id.
+        """
         name = f"{self._name}/changes"
         began: dict[str, Any] = {"since": _milliseconds(now)}
         known = await self._store.cursors.get(name)
         if known is None:
             await self._store.cursors.put(name, began, now)
         place = {"began": _milliseconds(now), "page": None, **(known or began)}
+        place["since"] = min(place["since"], _milliseconds(now))  # the clock may have been set back
         while True:
             await self._room()
             try:
                 page = await self._api.changed(_moment(place["since"]) - OVERLAP, place["page"])
-            except Rejected:
+            except Rejected as error:
                 await self._store.cursors.put(name, {"since": place["since"]}, self._clock())  # its page may be too old
-                raise
+                return error
             await self._take(page.messages)
             if page.cursor is None:
                 break
             place["page"] = page.cursor
             await self._store.cursors.put(name, place, self._clock())
-        await self._store.cursors.put(name, {"since": place["began"]}, self._clock())
+        await self._store.cursors.put(name, {"since": min(place["began"], _milliseconds(now))}, self._clock())
+        return None
 
     # -- what is open --------------------------------------------------------------------------------------------------------------
 
@@ -179,16 +191,18 @@ class Poller:
 
     async def _confirm(self, seen: Seen) -> Message | None:
         """What became of a ticket that an answer lacks: absent is not closed. None if it is hidden, and says nothing at all."""
-        if len(self._hidden) == MOST_HIDDEN:
+        key = seen.key or ""
+        project = key.rpartition("-")[0]  # issues of one project are hidden together; a record's key is its number
+        if self._hidden_with[project] == MOST_HIDDEN:
             return None
         await self._room()
-        key = seen.key or ""
         try:
             found = await self._api.confirm(seen.ticket_id, key)
         except Unauthorized as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._hidden.append(error)
+            self._hidden[seen.ticket_id] = error
+            self._hidden_with[project] += 1
             return None
         if found is not None:
             return found
@@ -201,17 +215,25 @@ class Poller:
     async def _take(self, messages: Sequence[Message]) -> None:
         """Lay into the inbox what is news."""
         now = self._clock()
-        observed = [(message, self._tracker.observe(message, now)) for message in messages]
+        observed = [(message, self._observed(message, now)) for message in messages]
         shown = [(message, said) for message, said in observed if isinstance(said, Observation)]
         seen = await self._store.watched.seen(self.source, {said.ticket_id for _, said in shown})
         news = [
-            as_delivery(self.source, message, said, "poll", now)
+            as_delivery(self.source, message, said, "poll", now, seen.get(said.ticket_id))
             for message, said in shown
             if is_news(said, seen.get(said.ticket_id))
         ]
         stored = [number for number in await self._store.inbox.append(news) if number] if news else []
         if stored:
             _log.info("the poll found what no webhook had told", source=self.source, tickets=len(stored))
+
+    def _observed(self, message: Message, now: datetime) -> Observation | Ignored:
+        """What a message says. One that cannot be read, whatever it is, stops no other ticket."""
+        try:
+            return self._tracker.observe(message, now)
+        except Exception as error:  # noqa: BLE001 - the next cycle would meet it again, and so would every one after
+            _log.exception("a ticket cannot be read", source=self.source)
+            return Ignored(f"cannot be read: {type(error).__name__}: {error}")
 
     # -- manners -------------------------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ class JiraClient:
     def ease(self) -> timedelta:
         """How long to wait before the next request that nobody waits for."""
         now = self.clock()
-        return max(self._eased_until - now, timedelta()) if self._eased_until else timedelta()
+        wait = self._eased_until - now if self._eased_until else timedelta()
+        return wait if timedelta() < wait <= LONGEST_EASE else timedelta()  # the clock may have been set back
 
     async def myself(self) -> str:
         """`GET myself`: the display name of the account."""
@@ -87,7 +88,8 @@ class JiraClient:
     def _read(self, response: httpx.Response) -> dict[str, Any]:
         body = _body(response)
         now = self.clock()
-        self._eased_until = now + _ease(response.headers, now)
+        wait = _ease(response.headers, now)
+        self._eased_until = now + wait if wait else None
         if not response.is_success:
             raise _refusal(response, body, now)
         if not body:

@@ -77,7 +77,9 @@ def _next(place: _Place, issues: Sequence[Mapping[str, Any]], total: int) -> _Pl
     if not issues or start >= total:
         return None
     created = milliseconds(as_object(issues[-1].get("fields")).get("created"))
-    if start >= FURTHEST and created:
+    if start >= FURTHEST and created > (
+        place.created or 0
+    ):  # an import can give thousands the same: they stay one search
         return _Place(created=created)
     return replace(place, start=start, total=total)
 
