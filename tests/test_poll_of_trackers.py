@@ -1,7 +1,7 @@
 """The poller with the trackers' own APIs, where they refuse, hide or change what they show."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from bridge.apis import TicketApi, ticket_apis
+from bridge.apis import Message, TicketApi, ticket_apis
+from bridge.errors import Rejected
 from bridge.model import NewDelivery
-from bridge.sandbox.jira import Flavour, SimulatedJira, jira_serving
-from bridge.sandbox.salesforce import Fault, SimulatedSalesforce, salesforce_serving
+from bridge.sandbox.jira import Fault, Flavour, SimulatedJira, jira_serving
+from bridge.sandbox.salesforce import Fault as OrgFault
+from bridge.sandbox.salesforce import SimulatedSalesforce, salesforce_serving
 from bridge.service import followers
 from bridge.store import Lane, LinkFilter, Store
 from bridge.sync.follow import Follower
@@ -137,7 +139,7 @@ async def test_an_id_that_is_no_records_stops_no_poll(store: Store, tmp_path: Pa
     async with salesforce_polled(store, tmp_path) as (org, poll):
         case = org.open(Subject="Printer")
         await poll.tell({"object": "Case", "record": {"Id": "500000000000001ZZZ", "IsClosed": False}})
-        org.faults.append(Fault("sobject", 400, "MALFORMED_ID", "Case: bad id 500000000000001ZZZ", times=None))
+        org.faults.append(OrgFault("sobject", 400, "MALFORMED_ID", "Case: bad id 500000000000001ZZZ", times=None))
         await poll.cycle()
         await poll.cycle()
         assert await poll.states() == {"500000000000001ZZZ": "deleted", case["CaseNumber"]: "open"}
@@ -171,6 +173,40 @@ async def test_thousands_of_issues_of_one_creation_time_are_paged_to_the_end(
         async with asyncio.timeout(20):
             await poll.cycle()
         assert len(await poll.states()) == 130
+
+
+async def test_a_data_center_that_checks_every_id_is_asked_one_by_one(store: Store, tmp_path: Path) -> None:
+    """It heeds no `validateQuery`: one deleted issue makes the search for a hundred fail."""
+    async with jira_polled(store, tmp_path, "server") as (jira, poll):
+        gone, kept = jira.open("OPS", "a")[0], jira.open("OPS", "b")[0]
+        await poll.cycle()
+        jira.delete(gone)
+        jira.index.lag = timedelta(days=1)  # the search by time finds nothing
+        jira.close(kept)
+        read = poll.api.read
+
+        async def strict(ticket_ids: Sequence[str]) -> Mapping[str, Message]:
+            if str(gone.id) in ticket_ids:
+                raise Rejected(f"A value with ID '{gone.id}' does not exist for the field 'id'.", status=400)
+            return await read(ticket_ids)
+
+        poll.api.read = strict  # type: ignore[method-assign]
+        await poll.cycle()
+        assert await poll.states() == {gone.key: "deleted", kept.key: "closed"}
+
+
+async def test_where_projects_may_not_be_asked_for_the_others_are_polled(store: Store, tmp_path: Path) -> None:
+    """A token with scopes may read issues, and not list projects: it is not told that a ticket is gone, and goes on."""
+    async with jira_polled(store, tmp_path) as (jira, poll):
+        gone, kept = jira.open("OPS", "a")[0], jira.open("OPS", "b")[0]
+        await poll.cycle()
+        jira.faults.append(Fault("*/project/search", status=401, times=None))
+        jira.delete(gone)
+        jira.index.lag = timedelta(days=1)
+        jira.close(kept)
+        await poll.cycle()
+        assert await poll.states() == {gone.key: "open", kept.key: "closed"}
+        assert "may not ask which projects" in (await poll.pause() or "")
 
 
 async def test_a_clock_that_was_set_back_is_no_rate_limit(store: Store, tmp_path: Path) -> None:

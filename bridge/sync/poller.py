@@ -6,7 +6,7 @@ what was moved or deleted, and does not know which tickets the bridge waits for.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from bridge.apis import Message, TicketApi
-from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized
+from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized
 from bridge.model import Observation, Version
 from bridge.store import Pause, Seen, Store
 from bridge.sync.news import as_delivery, is_news
@@ -184,10 +184,20 @@ class Poller:
 
     async def _look_after(self, chunk: Sequence[Seen]) -> None:
         await self._room()
-        shown = await self._api.read([seen.ticket_id for seen in chunk])
+        shown = await self._shown([seen.ticket_id for seen in chunk])
         absent = [seen for seen in chunk if seen.ticket_id not in shown]
         confirmed = [await self._confirm(seen) for seen in absent]
         await self._take([*shown.values(), *(message for message in confirmed if message is not None)])
+
+    async def _shown(self, ticket_ids: Sequence[str]) -> Mapping[str, Message]:
+        """The tickets in one request; none of them where one makes the tracker refuse it, so that each is asked for by itself."""
+        try:
+            return await self._api.read(ticket_ids)
+        except NotFound:  # of an address, not of a ticket
+            raise
+        except Rejected as error:
+            _log.warning("tickets are read one by one", source=self.source, error=str(error))
+            return {}
 
     async def _confirm(self, seen: Seen) -> Message | None:
         """What became of a ticket that an answer lacks: absent is not closed. None if it is hidden, and says nothing at all."""

@@ -80,9 +80,16 @@ class JiraTickets(ABC):
             return polled(await self.client.issue(ticket_id, ",".join(self._fields)), began)
         except NotFound:
             project = key.rpartition("-")[0]
-            if project and not await self._may_browse(project):
+            if project and not await self._sees(project):
                 raise Unauthorized(f"the account may not see project {project} any more", status=404) from None
             return None
+
+    async def _sees(self, project: str) -> bool:
+        """Whether the account may see a project; where it may not even ask, nothing is known to be gone."""
+        try:
+            return await self._may_browse(project)
+        except Unauthorized as error:
+            raise Unauthorized(f"the account may not ask which projects it may see: {error}", status=404) from None
 
     def gone(self, ticket_id: str, key: str, at: int) -> Message:
         """As Jira's webhook says it."""
