@@ -175,6 +175,22 @@ async def test_thousands_of_issues_of_one_creation_time_are_paged_to_the_end(
         assert len(await poll.states()) == 130
 
 
+@pytest.mark.parametrize("flavour", ["cloud", "server"])
+async def test_an_issue_that_was_only_hidden_comes_back(store: Store, tmp_path: Path, flavour: Flavour) -> None:
+    """It moved into a project that the account may not see, which looks as a deletion does; it moved back, and goes on."""
+    async with jira_polled(store, tmp_path, flavour) as (jira, poll):
+        issue, _ = jira.open("OPS", "Printer")
+        await poll.cycle()
+        jira.hide("SECRET")
+        jira.move(issue, "SECRET")
+        await poll.cycle()
+        assert await poll.states() == {"OPS-1": "deleted"}
+        poll.clock.now += EVERY
+        jira.move(issue, "OPS")
+        await poll.cycle()
+        assert await poll.states() == {issue.key: "open"}
+
+
 async def test_a_data_center_that_checks_every_id_is_asked_one_by_one(store: Store, tmp_path: Path) -> None:
     """It heeds no `validateQuery`: one deleted issue makes the search for a hundred fail."""
     async with jira_polled(store, tmp_path, "server") as (jira, poll):

@@ -20,6 +20,9 @@ from bridge.trackers.values import as_email, as_object, as_text, clean, millisec
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
 
+_POLLED = "poll"
+"""The event of what the bridge has seen by itself."""
+
 _DONE_CATEGORY_ID = 3
 _LONGEST_NAME = 255
 """Of an id, a key or an event: what is longer is none, and no index would hold it."""
@@ -177,7 +180,9 @@ def _facts(message: Mapping[str, Any], issue: Mapping[str, Any]) -> dict[str, An
         EVENT: _event(message),
     }
     if "jira:issue_deleted" in (message.get("webhookEvent"), f"jira:{message.get('issue_event_type_name')}"):
-        facts[DELETED] = True  # nothing ever says the opposite: an issue is deleted for good
+        facts[DELETED] = True  # no webhook ever says the opposite: an issue is deleted for good
+    elif message.get("webhookEvent") == _POLLED and issue.get("fields"):
+        facts[DELETED] = False  # a poll that saw it no more may have been wrong: it was hidden from the account
     key = (as_text(issue.get("key")) or "")[:_LONGEST_NAME]
     if key:
         facts[KEY] = key
