@@ -58,7 +58,7 @@ def retry(
 
 @app.command()
 def forget(link: LinkName, config: ConfigPath = CONFIG) -> None:
-    """Remove a link from the table. Its task stays as it is in Orchestrator."""
+    """Remove a link from the table. Its task stays in Orchestrator; while that is open, a reconciliation links it again."""
     loaded = configuration(config)
     run_async(lambda: _forget(loaded, link))
 

@@ -17,7 +17,7 @@ from bridge.store import Lane, Store
 from bridge.sync.follow import Follower
 from bridge.sync.intake import Intake
 from bridge.sync.look import Look
-from bridge.sync.news import as_delivery, is_news
+from bridge.sync.news import as_delivery, is_news, seen_in
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -133,8 +133,8 @@ class Backfill:
     async def _sort(self, messages: Sequence[Message]) -> tuple[Counter[str], list[tuple[Message, Observation]]]:
         """Which route takes how many of these tickets, and those that are to be laid into the inbox."""
         now = self._clock()
-        observed = [(message, self._follower.tracker.observe(message, now)) for message in messages]
-        shown = [(message, said) for message, said in observed if isinstance(said, Observation)]
+        observed = [(message, seen_in(self._follower.tracker, message, now)) for message in messages]
+        shown = [(message, said) for message, said in observed if said is not None]
         seen = await self._store.watched.seen(self._source, {said.ticket_id for _, said in shown})
         counted: Counter[str] = Counter()
         wanted = []

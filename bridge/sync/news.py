@@ -1,12 +1,26 @@
-"""What is news of a ticket that the bridge has looked at by itself. Pure."""
+"""What the bridge sees when it looks at tickets by itself, and what of it is news."""
 
 from datetime import datetime
 
 import orjson
+import structlog
 
 from bridge.apis import Message
 from bridge.model import KEY, NewDelivery, Observation, TicketState, Version
 from bridge.store import Seen
+from bridge.trackers import Tracker
+
+_log = structlog.get_logger()
+
+
+def seen_in(tracker: Tracker, message: Message, now: datetime) -> Observation | None:
+    """What a message of the tracker's API says. One that cannot be read, whatever it is, stops no other ticket."""
+    try:
+        said = tracker.observe(message, now)
+    except Exception:  # noqa: BLE001 - the next look would meet it again, and so would every one after
+        _log.exception("a ticket cannot be read")
+        return None
+    return said if isinstance(said, Observation) else None
 
 
 def is_news(shown: Observation, seen: Seen | None) -> bool:

@@ -15,11 +15,11 @@ import structlog
 
 from bridge.apis import Message, TicketApi
 from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized
-from bridge.model import Observation, Version
+from bridge.model import Version
 from bridge.store import Pause, Seen, Store
-from bridge.sync.news import as_delivery, is_news
+from bridge.sync.news import as_delivery, is_news, seen_in
 from bridge.sync.waker import Waker
-from bridge.trackers import Ignored, Tracker
+from bridge.trackers import Tracker
 
 OVERLAP = timedelta(minutes=15)
 """How far a search looks back beyond the last one: for clocks that differ, and an index that is late."""
@@ -225,8 +225,8 @@ class Poller:
     async def _take(self, messages: Sequence[Message]) -> None:
         """Lay into the inbox what is news."""
         now = self._clock()
-        observed = [(message, self._observed(message, now)) for message in messages]
-        shown = [(message, said) for message, said in observed if isinstance(said, Observation)]
+        observed = [(message, seen_in(self._tracker, message, now)) for message in messages]
+        shown = [(message, said) for message, said in observed if said is not None]
         seen = await self._store.watched.seen(self.source, {said.ticket_id for _, said in shown})
         news = [
             as_delivery(self.source, message, said, "poll", now, seen.get(said.ticket_id))
@@ -236,14 +236,6 @@ class Poller:
         stored = [number for number in await self._store.inbox.append(news) if number] if news else []
         if stored:
             _log.info("the poll found what no webhook had told", source=self.source, tickets=len(stored))
-
-    def _observed(self, message: Message, now: datetime) -> Observation | Ignored:
-        """What a message says. One that cannot be read, whatever it is, stops no other ticket."""
-        try:
-            return self._tracker.observe(message, now)
-        except Exception as error:  # noqa: BLE001 - the next cycle would meet it again, and so would every one after
-            _log.exception("a ticket cannot be read", source=self.source)
-            return Ignored(f"cannot be read: {type(error).__name__}: {error}")
 
     # -- manners -------------------------------------------------------------------------------------------------------------------
 

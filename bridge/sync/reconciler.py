@@ -28,6 +28,7 @@ from bridge.model import Folder, Link, Observation, SeenTask, TaskId, TaskState
 from bridge.store.reconciling import Named, Reconciling
 from bridge.sync.follow import Follower
 from bridge.sync.look import PATIENCE
+from bridge.sync.news import seen_in
 
 PAGE = 500
 """Tasks, or links, that are compared at once."""
@@ -221,8 +222,8 @@ async def shown_by(
 ) -> Mapping[str, Observation]:
     """The tickets as their tracker shows them. One that it does not show is left out."""
     tickets = await api.look(ticket_ids, PATIENCE)
-    observed = {ticket_id: follower.tracker.observe(ticket, now) for ticket_id, ticket in tickets.items()}
-    return {ticket_id: found for ticket_id, found in observed.items() if isinstance(found, Observation)}
+    observed = {ticket_id: seen_in(follower.tracker, ticket, now) for ticket_id, ticket in tickets.items()}
+    return {ticket_id: found for ticket_id, found in observed.items() if found is not None}
 
 
 async def _pages(tasks: AsyncIterator[SeenTask]) -> AsyncIterator[Sequence[SeenTask]]:
