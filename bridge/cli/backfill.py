@@ -84,4 +84,4 @@ def _summary(ended: "Progress", *, dry_run: bool, as_json: bool) -> None:
     rows = [{"tickets": count, "taken by": name} for name, count in counts.items()]
     print_table(("tickets", "taken by"), rows, empty="none of them is to be linked")
     if not dry_run:
-        typer.echo("the running service creates their tasks; `bridge links list` shows them")
+        typer.echo("the running service, or the next `bridge run`, creates their tasks; `bridge links list` shows them")
