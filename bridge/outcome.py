@@ -60,9 +60,14 @@ def settle(link: Link, outcome: Outcome, at_version: str, waits: Waits) -> Link:
 
 
 def due(link: Link, now: datetime) -> Link:
-    """The link with its next step due at once, or when it was set to wait for; never if there is none or a person has to look."""
-    if link.parked or plan(link) is None:
+    """The link with its next step due at once, or when it was set to wait for; never if there is none or a person has to look.
+
+    A link that is leased and needs nothing is due when its lease ends: should its worker have died, nobody else would free it.
+    """
+    if link.parked:
         return replace(link, due_at=None)
+    if plan(link) is None:
+        return replace(link, due_at=link.leased_until)
     return replace(link, due_at=max(link.due_at or now, now))
 
 

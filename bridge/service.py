@@ -131,7 +131,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
                 first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
             )
         worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
-        await _take_over(store)
+        await _take_over(store, clock() + limits.timeout)
         tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
         polling = [asyncio.create_task(poller.run()) for poller in pollers]
 
@@ -197,9 +197,9 @@ def _reopen(following: Mapping[str, Follower], ended: Link, snapshot: Snapshot, 
     return following[ended.source].reopen(ended, snapshot, now)
 
 
-async def _take_over(store: Store) -> None:
+async def _take_over(store: Store, safe_at: datetime) -> None:
     """On SQLite this is the only process: what its predecessor had leased when it was killed is free."""
     if store.database.is_sqlite:
         with suppress(StoreUnavailable):  # the leases end by themselves
-            await store.links.release()
+            await store.links.release(safe_at)
             await store.leases.release()

@@ -159,7 +159,7 @@ class Links:
             rows = await connection.execute(query.with_for_update(skip_locked=True))
             planned = [(link, plan(link)) for link in map(link_of, rows)]
             await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
-            idle = [replace(link, due_at=None) for link, step in planned if step is None]
+            idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
             claimed = [
                 Claimed(_leased(link, step, now, terms), step)
                 for link, step in planned
@@ -216,11 +216,14 @@ class Links:
             self._on_due()
         return settled
 
-    async def release(self) -> int:
-        """Free every lease: for the start of the only process on a database, whose predecessor may have been killed."""
+    async def release(self, safe_at: datetime) -> int:
+        """Free every lease: for the start of the only process on a database, whose predecessor may have been killed.
+
+        Its last calls may have been made just then: until `safe_at` they may still take effect, however old their claims are.
+        """
         async with self._database.writing() as connection:
-            statement = update(links).where(links.c.leased_until.is_not(None)).values(leased_until=None)
-            return (await connection.execute(statement)).rowcount
+            statement = update(links).where(links.c.leased_until.is_not(None))
+            return (await connection.execute(statement.values(leased_until=None, create_safe_at=safe_at))).rowcount
 
     # -- people --------------------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.errors import Rejected, Unknown
 from bridge.fold import Snapshot
-from bridge.model import Link, LinkId, LinkState, Refusal, Step, Task, TaskId, TaskState, TicketState
-from bridge.outcome import Outcome, Waits
+from bridge.model import Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
+from bridge.outcome import Outcome, Waits, due
 from bridge.plan import plan
 from bridge.store import Claimed, LinkFilter, Result, Store, Terms
 from bridge.sync.follow import next_generation
@@ -228,9 +228,22 @@ async def test_a_parked_link_is_retried_when_a_person_says_so(store: Store) -> N
 async def test_release_frees_what_a_killed_process_had_leased(store: Store) -> None:
     await kept(store)
     await claim(store)
-    assert await store.links.release() == 1
+    assert await store.links.release(NOW + 60 * SECOND) == 1
     (again,) = await claim(store)
-    assert again.step is Step.FIND
+    assert (again.step, again.link.create_safe_at) == (Step.FIND, NOW + 60 * SECOND)
+
+
+async def test_a_dead_workers_lease_of_a_link_that_needs_nothing_any_more_is_freed(store: Store) -> None:
+    link = await kept(store, leased_until=NOW + LEASE)
+    wanting_nothing = replace(
+        link, task_state=TaskState.OPEN, ticket_state=TicketState.DELETED, policy=Policy(on_delete="ignore")
+    )
+    async with store.database.writing() as connection:
+        await store.links.save(connection, [due(replace(wanting_nothing, due_at=None), NOW)], NOW)
+    assert await claim(store, at=LEASE) == []
+    freed = await store.links.get(link.id)
+    assert freed is not None
+    assert (freed.leased_until, freed.due_at) == (None, None)
 
 
 async def test_a_link_with_a_call_under_way_is_not_forgotten(store: Store) -> None:
