@@ -1,10 +1,11 @@
 # Everything a fresh clone needs: `make demo` and `make test` ask only for python3 (3.11 or newer) and make.
 
 PYTHON ?= python3
+SEEDS ?= 1000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench simulate clean
 
 demo: $(READY)  ## the whole job on localhost: tickets become tasks, tasks complete
 	$(BIN)/bridge demo --exit-when-done
@@ -23,6 +24,9 @@ bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline
 	$(BIN)/python -m benchmarks.sandbox
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.replicas
+
+simulate: $(READY)  ## the sync core in SEEDS worlds of faults; the shortest story of one that breaks an invariant
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

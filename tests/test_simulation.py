@@ -1,0 +1,113 @@
+"""The whole sync core in seeded worlds of faults: the invariants hold, and every planted bug is noticed (docs/simulation.md)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.plan import ANSWERS, Change, Crash, Plan, Setting, Slip, Trouble, plan_of
+from tests.simulation.shrink import shortest, story_of
+from tests.simulation.world import run
+
+SEEDS = range(200)
+"""Whatever `make simulate` plays is as good; these are played every time."""
+
+WITHIN = 1000
+"""Seeds in which a planted bug has to be noticed."""
+
+FAILED_ONCE = {
+    1069: "a link that needed nothing kept the lease of its dead worker for ever",
+}
+"""Seeds that found a bug in the core, and which."""
+
+
+@pytest.mark.parametrize("start", SEEDS[::50])
+def test_whatever_goes_wrong_the_invariants_hold_once_it_ends(start: int) -> None:
+    broken = {seed: found for seed in range(start, start + 50) if (found := run(plan_of(seed)).violations)}
+    assert not broken, "\n\n".join(story_of(plan_of(seed)) for seed in broken)
+
+
+@pytest.mark.parametrize("seed", FAILED_ONCE, ids=FAILED_ONCE.get)
+def test_a_seed_that_failed_once_holds(seed: int) -> None:
+    assert not run(plan_of(seed)).violations, story_of(plan_of(seed))
+
+
+def test_a_claim_that_was_slow_to_commit_leaves_the_call_before_a_crash_its_time() -> None:
+    """Found by reading for the simulation: the wait counted from the claim, and the call may begin much later. Two tasks."""
+    setting = Setting(
+        engine="sqlite",
+        skews=(0.0,),
+        polled=False,
+        on_reopen="new_task",
+        on_delete="complete",
+        closed_on_arrival="skip",
+        follows=False,
+        refresh=False,
+        tracker_skew=0.0,
+        index_lag=0.0,
+        busy=0.0,
+    )
+    incidents = (
+        Trouble(1, "create", "429", "no", wait=20),
+        Change(10, ticket=1, kind="opened", copies=(0.0,), told=True),
+        Slip(25, replica=1, stage="committed", wait=6),
+        Trouble(26, "create", "no answer", "late", wait=3),
+        Crash(36.5, replica=1, moment="at once", down=0.5),
+    )
+    assert not run(Plan(1, setting, until=100, incidents=incidents)).violations
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_a_planted_bug_is_noticed(
+    mutation: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    mutation(monkeypatch)
+    noticed = next((seed for seed in range(WITHIN) if run(plan_of(seed)).violations), None)
+    assert noticed is not None, f"{mutation.__doc__} Nobody noticed in {WITHIN} seeds."
+    record_property("noticed_in_seeds", noticed + 1)
+
+
+def test_the_same_seed_is_the_same_world() -> None:
+    plans = [plan_of(seed) for seed in range(10)]
+    assert plans == [plan_of(seed) for seed in range(10)]
+    assert [run(plan, tell=True) for plan in plans] == [run(plan, tell=True) for plan in plans]
+
+
+def test_a_story_is_shortened_to_what_breaks_the_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation = next(each for each in MUTATIONS if each.__name__ == "acknowledged_too_early")
+    mutation(monkeypatch)
+    plan = next(plan for plan in map(plan_of, range(100)) if run(plan).violations)
+    short = shortest(plan)
+    assert run(short).violations
+    assert len(short.incidents) < len(plan.incidents)
+    for incident in short.incidents:
+        rest = tuple(one for one in short.incidents if one is not incident)
+        assert not run(replace(short, incidents=rest)).violations
+
+
+def test_hours_pass_in_no_time() -> None:
+    loop = VirtualLoop()
+    try:
+
+        async def day() -> float:
+            await asyncio.sleep(86400)
+            return asyncio.get_running_loop().time()
+
+        assert loop.run_until_complete(day()) == pytest.approx(86400)
+    finally:
+        loop.close()
+
+
+def test_the_worlds_are_as_bad_as_they_should_be() -> None:
+    plans: list[Plan] = [plan_of(seed) for seed in range(1000)]
+    incidents = [incident for plan in plans for incident in plan.incidents]
+    crashes = {incident.moment for incident in incidents if isinstance(incident, Crash)}
+    answers = {(incident.answer, incident.commit) for incident in incidents if isinstance(incident, Trouble)}
+    assert crashes == {"at once", "begin", "statement", "commit", "committed", "calling", "answered"}
+    assert answers == {(answer, commit) for answer, commits in ANSWERS.items() for commit in commits}
+    assert {len(plan.setting.skews) for plan in plans} == {1, 2, 3}
