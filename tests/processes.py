@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.definitions.judging import COMPLAINT
+from tests.driving import Bridge
 
 COMMAND = (sys.executable, "-W", "error", "-m", "bridge")
 JUDGED_COMMAND = (sys.executable, "-W", "error", "-m", "tests.definitions.judging")
@@ -66,6 +69,23 @@ async def bridge_process(config: Path, *arguments: str, **environment: str) -> A
             process.kill()
         await process.wait()
         await reading
+
+
+@dataclass(frozen=True)
+class Replica(Bridge):
+    """A bridge in a process of its own, as its users see it and as its operator does."""
+
+    process: BridgeProcess
+
+
+@asynccontextmanager
+async def replica(config: Path, **environment: str) -> AsyncIterator[Replica]:
+    """A running `bridge run`, one of several on the same database or the only one."""
+    async with (
+        bridge_process(config, **environment) as process,
+        httpx.AsyncClient(base_url=process.url, timeout=60) as http,
+    ):
+        yield Replica(process.url, http, process)
 
 
 async def _follow(stream: asyncio.StreamReader, lines: list[dict[str, Any]]) -> None:

@@ -442,4 +442,5 @@ async def test_a_folder_that_is_forbidden_delays_no_other_ticket(
         await tasks_are(world, 0, 0, 0)
 
 
-# Scenario 13 (a rotated secret) and 16 (the database is away) are in test_receiver, 2 under load in test_crash.
+# Scenario 13 (a rotated secret) is in test_receiver, 18 in test_reconcile; 2, 6, 7, 16 and 17 with several processes and machines that
+# fail are in test_scenarios_in_processes, and everything at once is in test_chaos.
