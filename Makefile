@@ -5,7 +5,7 @@ SEEDS ?= 1000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench simulate clean
+.PHONY: demo test check bench simulate chaos clean
 
 demo: $(READY)  ## the whole job on localhost: tickets become tasks, tasks complete
 	$(BIN)/bridge demo --exit-when-done
@@ -27,6 +27,10 @@ bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline
 
 simulate: $(READY)  ## the sync core in SEEDS worlds of faults; the shortest story of one that breaks an invariant
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+chaos: $(READY)  ## a thousand tickets on a bad day, ten times in a row on each engine: some hours
+	set -e; for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	  BRIDGE_CHAOS_TICKETS=1000 BRIDGE_CHAOS_SEED=$$seed $(BIN)/pytest -rP --durations=0 tests/test_chaos.py; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -121,12 +121,14 @@ async def jira_bridge(
             yield jira, bridge
 
 
-async def until(holds: Callable[[], Awaitable[bool]], what: str, within: float = 30) -> None:
-    """Wait for something to hold, by looking; fails with what it was."""
+async def until(
+    holds: Callable[[], Awaitable[bool]], what: str, within: float = 30, every: float = LOOK_AGAIN_S
+) -> None:
+    """Wait for something to hold, by looking again and again; fails with what it was."""
     try:
         async with asyncio.timeout(within):
             while not await holds():  # noqa: ASYNC110 - another process has no event for us: we look again
-                await asyncio.sleep(LOOK_AGAIN_S)
+                await asyncio.sleep(every)
     except TimeoutError:
         raise AssertionError(f"not within {within} s: {what}") from None
 
