@@ -194,7 +194,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         yield folder
         return
     mounted = subprocess.run(
-        ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder), capture_output=True, check=False
+        ("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder), capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("only root may mount a small file system")
