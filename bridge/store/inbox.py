@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, func, literal, select, update
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, bindparam, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
@@ -65,6 +66,11 @@ class Inbox:
         self._database = database
         self._signals = signals
         self._on_append = on_append
+        self._insert = (
+            database.insert(deliveries)
+            .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
+            .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
+        )
         self._commits = GroupCommit(self._append_all, _weight, batch=_BATCH_BYTES, waiting=_WAITING_BYTES)
 
     async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
@@ -79,14 +85,9 @@ class Inbox:
         for request in requests:
             for delivery in request:
                 fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
-        statement = (
-            self._database.insert(deliveries)
-            .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
-            .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
-        )
         rows = [_row(delivery) for delivery in fresh.values()]
         async with self._database.writing() as connection:
-            stored = (await connection.execute(statement, rows)).all() if rows else []
+            stored = (await connection.execute(self._insert, rows)).all() if rows else []
             for source in {row.source for row in stored}:
                 await self._signals.delivered(connection, source)
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
@@ -97,35 +98,23 @@ class Inbox:
 
     async def pending(self, lane: Lane, limit: int) -> list[Delivery]:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
-        sizes_of = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(_of(lane))
-        query = sizes_of.order_by(deliveries.c.id).limit(limit)
         async with self._database.reading() as connection:
-            found = [(row[0], row[1]) for row in await connection.execute(query)]
+            found = [(row[0], row[1]) for row in await connection.execute(_sizes(lane), {"limit": limit})]
+            if not found:
+                return []
             sizes = accumulate(size for _, size in found)
             fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
             ids = fitting or [number for number, _ in found[:1]]
-            rows = await connection.execute(
-                _pending(*deliveries.c).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
-            )
-            return [delivery_of(row) for row in rows]
+            return [delivery_of(row) for row in await connection.execute(_WHOLE, {"ids": ids})]
 
     async def lock(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
         """Those of these deliveries that are still pending, locked for this transaction."""
-        query = _pending(deliveries.c.id).where(deliveries.c.id.in_(ids)).with_for_update(skip_locked=True)
-        return {DeliveryId(row.id) for row in await connection.execute(query)}
+        return {DeliveryId(row.id) for row in await connection.execute(_LOCKED, {"ids": ids})}
 
     async def judge(self, connection: AsyncConnection, verdicts: Sequence[Verdict]) -> None:
         """Write what became of deliveries."""
-        statement = (
-            update(deliveries)
-            .where(deliveries.c.id == bindparam("of"))
-            .values(state=bindparam("to"), reason=bindparam("why"), ticket_id=bindparam("ticket"))
-        )
-        await many(
-            connection,
-            statement,
-            ({"of": v.id, "to": v.state, "why": v.reason, "ticket": v.ticket_id} for v in verdicts),
-        )
+        rows = ({"of": v.id, "to": v.state, "why": v.reason, "ticket": v.ticket_id} for v in verdicts)
+        await many(connection, _JUDGE, rows)
 
     async def get(self, delivery_id: int) -> Delivery | None:
         """One delivery."""
@@ -221,6 +210,22 @@ def _of(lane: Lane) -> ColumnElement[bool]:
 
 def _pending(*columns: Any) -> Select[Any]:
     return _in_state(DeliveryState.PENDING, *columns)
+
+
+@cache
+def _sizes(lane: Lane) -> Select[Any]:
+    sizes = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(_of(lane))
+    return sizes.order_by(deliveries.c.id).limit(bindparam("limit", type_=Integer))
+
+
+_ONE_OF = deliveries.c.id.in_(bindparam("ids", expanding=True))
+_WHOLE = _pending(*deliveries.c).where(_ONE_OF).order_by(deliveries.c.id)
+_LOCKED = _pending(deliveries.c.id).where(_ONE_OF).with_for_update(skip_locked=True)
+_JUDGE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("of"))
+    .values(state=bindparam("to"), reason=bindparam("why"), ticket_id=bindparam("ticket"))
+)
 
 
 def _filtered(wanted: DeliveryFilter) -> Select[Any]:

@@ -2,10 +2,16 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, or_, update
+from sqlalchemy import bindparam, case, delete, or_, update
 
 from bridge.store.database import Database
 from bridge.store.tables import leases
+
+_END = (
+    update(leases)
+    .where(leases.c.name == bindparam("of"), leases.c.holder == bindparam("by"))
+    .values(until=bindparam("at"))
+)
 
 
 class Leases:
@@ -14,30 +20,29 @@ class Leases:
     def __init__(self, database: Database, holder: str) -> None:
         self._database = database
         self._holder = holder
-
-    async def take(self, name: str, now: datetime, lasts: timedelta) -> int | None:
-        """The lease's token, if it is ours now, or still; None while another process has it."""
-        statement = self._database.insert(leases).values(name=name, holder=self._holder, token=1, until=now + lasts)
-        ours = leases.c.holder == self._holder
-        statement = statement.on_conflict_do_update(
+        insert = database.insert(leases)
+        ours = leases.c.holder == insert.excluded.holder
+        self._take = insert.on_conflict_do_update(
             index_elements=["name"],
             set_={
                 "token": leases.c.token + case((ours, 0), else_=1),
-                "holder": statement.excluded.holder,
-                "until": statement.excluded.until,
+                "holder": insert.excluded.holder,
+                "until": insert.excluded.until,
             },
-            where=or_(ours, leases.c.until <= now),
+            where=or_(ours, leases.c.until <= bindparam("now")),
         ).returning(leases.c.token)
+
+    async def take(self, name: str, now: datetime, lasts: timedelta) -> int | None:
+        """The lease's token, if it is ours now, or still; None while another process has it."""
+        row = {"name": name, "holder": self._holder, "token": 1, "until": now + lasts, "now": now}
         async with self._database.writing() as connection:
-            token: int | None = (await connection.execute(statement)).scalar()
+            token: int | None = (await connection.execute(self._take, row)).scalar()
         return token
 
     async def give_back(self, name: str, now: datetime) -> None:
         """Let anybody take it."""
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(leases).where(leases.c.name == name, leases.c.holder == self._holder).values(until=now)
-            )
+            await connection.execute(_END, {"of": name, "by": self._holder, "at": now})
 
     async def release(self) -> None:
         """Free every lease: for the start of the only process on a database, whose predecessor may have been killed."""

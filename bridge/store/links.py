@@ -5,7 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -80,6 +93,12 @@ class Links:
         self._signals = signals
         self._on_due = on_due
         self._settlements = GroupCommit(self._settle_all)
+        insert_ticket = database.insert(tickets)
+        self._be_there = insert_ticket.on_conflict_do_nothing()
+        self._keep = insert_ticket.on_conflict_do_update(
+            index_elements=["source", "ticket_id"],
+            set_={name: insert_ticket.excluded[name] for name in ("version", "closed_version", "layers", "updated_at")},
+        )
 
     # -- intake --------------------------------------------------------------------------------------------------------------------
 
@@ -93,24 +112,15 @@ class Links:
         ):  # a row that is not there cannot be locked, and two replicas would both make it
             empty = {"version": "", "closed_version": "", "layers": {}, "updated_at": now}
             rows_to_lock = ({"source": source, "ticket_id": ticket_id, **empty} for source, ticket_id in wanted)
-            await many(connection, self._database.insert(tickets).on_conflict_do_nothing(), rows_to_lock)
-        at = tuple_(tickets.c.source, tickets.c.ticket_id).in_(wanted)
-        snapshots = await connection.execute(
-            select(tickets).where(at).order_by(tickets.c.source, tickets.c.ticket_id).with_for_update()
-        )
+            await many(connection, self._be_there, rows_to_lock)
+        snapshots = await connection.execute(_SNAPSHOTS, {"refs": wanted})
         found = {(row.source, row.ticket_id): snapshot_of(row) for row in snapshots}
-        of = tuple_(links.c.source, links.c.ticket_id).in_(wanted)
-        rows = await connection.execute(select(links).where(of).order_by(links.c.generation).with_for_update())
+        rows = await connection.execute(_GENERATIONS, {"refs": wanted})
         newest = {(row.source, row.ticket_id): link_of(row) for row in rows}
         return {ref: (found.get(ref, Snapshot()), newest.get(ref)) for ref in wanted}
 
     async def keep(self, connection: AsyncConnection, snapshots: Mapping[TicketRef, Snapshot], now: datetime) -> None:
         """Write the newest facts of tickets."""
-        statement = self._database.insert(tickets)
-        statement = statement.on_conflict_do_update(
-            index_elements=["source", "ticket_id"],
-            set_={name: statement.excluded[name] for name in ("version", "closed_version", "layers", "updated_at")},
-        )
         rows = (
             {
                 "source": source,
@@ -122,12 +132,12 @@ class Links:
             }
             for (source, ticket_id), snapshot in snapshots.items()
         )
-        await many(connection, statement, rows)
+        await many(connection, self._keep, rows)
 
     async def save(self, connection: AsyncConnection, changed: Sequence[Link], now: datetime) -> None:
         """Write links that were made or changed, in the transaction in which they were read."""
         rows = [(link.id, row_of(replace(link, updated_at=now))) for link in changed]
-        await many(connection, insert(links), (row for link_id, row in rows if not link_id))
+        await many(connection, _INSERT, (row for link_id, row in rows if not link_id))
         await many(connection, _UPDATE, ({"of": link_id, **row} for link_id, row in rows if link_id))
         if any(link.leased_until is None and link.due_at is not None and link.due_at <= now for link in changed):
             await self._signals.due(connection)
@@ -137,11 +147,7 @@ class Links:
     async def next_due(self, destination: str) -> datetime | None:
         """When the next link is due."""
         async with self._database.reading() as connection:
-            query = select(func.min(links.c.due_at)).where(
-                links.c.destination == destination, links.c.due_at.is_not(None)
-            )
-            query = query.where(links.c.leased_until.is_(None))
-            found: datetime | None = (await connection.execute(query)).scalar()
+            found: datetime | None = (await connection.execute(_NEXT_DUE, {"destination": destination})).scalar()
         return found
 
     async def claim(
@@ -155,8 +161,8 @@ class Links:
         if not await self._any_due(destination, now):
             return []
         async with self._database.writing() as connection:
-            query = _due(destination, now).where(links.c.id.not_in(list(under_way))).limit(limit)
-            rows = await connection.execute(query.with_for_update(skip_locked=True))
+            wanted = {"destination": destination, "now": now, "limit": limit, "under_way": list(under_way)}
+            rows = await connection.execute(_CLAIM, wanted)
             planned = [(link, plan(link)) for link in map(link_of, rows)]
             await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
             idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
@@ -172,8 +178,7 @@ class Links:
 
     async def _any_due(self, destination: str, now: datetime) -> bool:
         async with self._database.reading() as connection:
-            query = _due(destination, now).with_only_columns(links.c.id).limit(1)
-            return (await connection.execute(query)).first() is not None
+            return (await connection.execute(_ANY_DUE, {"destination": destination, "now": now})).first() is not None
 
     async def _reopen(
         self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime, reopen: Reopen
@@ -205,13 +210,13 @@ class Links:
     async def _settle_all(self, results: Sequence[Result]) -> Sequence[Link | None]:
         async with self._database.writing() as connection:
             ids = [result.claimed.link.id for result in results]
-            rows = await connection.execute(select(links).where(links.c.id.in_(ids)).with_for_update())
+            rows = await connection.execute(_LOCK, {"ids": ids})
             current = {row.id: link_of(row) for row in rows}
             settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
             now = max(result.outcome.finished_at for result in results)
             await self.save(connection, [link for link in settled if link is not None], now)
             held = (result for result in results if result.claimed.link.id in current)
-            await many(connection, insert(attempts), map(_attempt_row, held))
+            await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
         if any(link is not None and link.due_at is not None for link in settled):
             self._on_due()
         return settled
@@ -269,7 +274,7 @@ class Links:
         Raises what `render` raises; then none of them is tried.
         """
         async with self._database.writing() as connection:
-            rows = await connection.execute(select(links).where(links.c.id.in_(ids)).with_for_update())
+            rows = await connection.execute(_LOCK, {"ids": list(ids)})
             found = [link_of(row) for row in rows]
             known = await self.known(connection, {(link.source, link.ticket_id) for link in found}, now)
             again = [render(link, known[link.source, link.ticket_id][0]) for link in found]
@@ -311,6 +316,22 @@ class Links:
             return (await connection.execute(delete(tickets).where(at.in_(old)))).rowcount
 
 
+_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
+_SNAPSHOTS = (
+    select(tickets)
+    .where(tuple_(tickets.c.source, tickets.c.ticket_id).in_(_REFS))
+    .order_by(tickets.c.source, tickets.c.ticket_id)
+    .with_for_update()
+)
+_GENERATIONS = (
+    select(links)
+    .where(tuple_(links.c.source, links.c.ticket_id).in_(_REFS))
+    .order_by(links.c.generation)
+    .with_for_update()
+)
+_LOCK = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).with_for_update()
+_INSERT = insert(links)
+_INSERT_ATTEMPT = insert(attempts)
 _UPDATE = (
     update(links)
     .where(links.c.id == bindparam("of"))
@@ -318,13 +339,18 @@ _UPDATE = (
 )
 
 
-def _due(destination: str, now: datetime) -> Select[Any]:
-    free = or_(links.c.leased_until.is_(None), links.c.leased_until <= now)
-    return (
-        select(links)
-        .where(links.c.destination == destination, links.c.due_at.is_not(None), links.c.due_at <= now, free)
-        .order_by(links.c.due_at)
-    )
+_WAITING = and_(links.c.destination == bindparam("destination"), links.c.due_at.is_not(None))
+_NEXT_DUE = select(func.min(links.c.due_at)).where(_WAITING, links.c.leased_until.is_(None))
+_FREE = or_(links.c.leased_until.is_(None), links.c.leased_until <= bindparam("now"))
+_DUE = and_(_WAITING, links.c.due_at <= bindparam("now"), _FREE)
+_ANY_DUE = select(links.c.id).where(_DUE).limit(1)
+_CLAIM = (
+    select(links)
+    .where(_DUE, links.c.id.not_in(bindparam("under_way", expanding=True)))
+    .order_by(links.c.due_at)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
 
 
 def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:

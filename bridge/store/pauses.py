@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from bridge.store.database import Database
 from bridge.store.tables import pauses
@@ -18,6 +18,9 @@ class Pause:
     reason: str
 
 
+_OF = select(pauses).where(pauses.c.destination == bindparam("destination"))
+
+
 class Pauses:
     """The pauses of destinations."""
 
@@ -27,7 +30,7 @@ class Pauses:
     async def get(self, destination: str) -> Pause | None:
         """The destination's last pause, ended or not; None if all has gone well since."""
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(pauses).where(pauses.c.destination == destination))).first()
+            row = (await connection.execute(_OF, {"destination": destination})).first()
         return None if row is None else Pause(row.until, row.failures, row.reason)
 
     async def pause(self, destination: str, pause: Pause, now: datetime) -> None:

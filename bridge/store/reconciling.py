@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.correlation import Identity
@@ -31,13 +32,11 @@ class Reconciling:
 
     async def named(self, tasks: Collection[TaskId], keys: Collection[str], identities: Collection[Identity]) -> Named:
         """The links that have these tasks, these keys, or are these tickets' generations."""
-        here = links.c.destination == self._destination
-        of = tuple_(links.c.source, links.c.ticket_id, links.c.generation)
         wanted = [(identity.source, identity.ticket_id, identity.generation) for identity in identities]
         async with self._database.reading() as connection:
-            held = await self._read(connection, and_(here, links.c.task_id.in_(list(tasks))))
-            keyed = await self._read(connection, links.c.correlation_key.in_(list(keys)))
-            known = await self._read(connection, of.in_(wanted))
+            held = await _read(connection, _BY_TASK, destination=self._destination, tasks=list(tasks))
+            keyed = await _read(connection, _BY_KEY, keys=list(keys))
+            known = await _read(connection, _BY_IDENTITY, identities=wanted)
         return Named(
             {link.task_id: link for link in held if link.task_id is not None},
             {link.correlation_key: link for link in keyed},
@@ -46,33 +45,49 @@ class Reconciling:
 
     async def live(self, after: int, limit: int) -> Sequence[Link]:
         """Links that are not at rest for good, in the order of their ids, from behind one."""
-        here = and_(links.c.destination == self._destination, links.c.id > after, LIVE)
         async with self._database.reading() as connection:
-            return await self._read(connection, here, limit)
+            return await _read(connection, _LIVE, destination=self._destination, after=after, limit=limit)
 
     async def now(self, ids: Collection[LinkId]) -> dict[LinkId, Link]:
         """These links as they are now."""
         async with self._database.reading() as connection:
-            return {link.id: link for link in await self._read(connection, links.c.id.in_(list(ids)))}
+            return {link.id: link for link in await _read(connection, _BY_ID, ids=list(ids))}
 
     async def lock(self, connection: AsyncConnection, ids: Collection[LinkId]) -> dict[LinkId, Link]:
         """These links, locked for this transaction. One that somebody else has locked is moving, and left out."""
-        query = select(links).where(links.c.id.in_(list(ids))).with_for_update(skip_locked=True)
-        return {link.id: link for link in map(link_of, await connection.execute(query))}
+        return {link.id: link for link in await _read(connection, _LOCK, ids=list(ids))}
 
     async def generations(
         self, connection: AsyncConnection, tickets: Iterable[tuple[str, str]]
     ) -> dict[tuple[str, str], list[Link]]:
         """Every generation of tickets that this transaction has locked by `Links.known`, the oldest first."""
         wanted = list(tickets)
-        of = tuple_(links.c.source, links.c.ticket_id).in_(wanted)
         found: dict[tuple[str, str], list[Link]] = {ticket: [] for ticket in wanted}
-        for row in await connection.execute(select(links).where(of).order_by(links.c.generation)):
-            found[row.source, row.ticket_id].append(link_of(row))
+        for link in await _read(connection, _GENERATIONS, tickets=wanted):
+            found[link.source, link.ticket_id].append(link)
         return found
 
-    async def _read(
-        self, connection: AsyncConnection, where: ColumnElement[bool], limit: int | None = None
-    ) -> list[Link]:
-        query = select(links).where(where).order_by(links.c.id).limit(limit)
-        return [link_of(row) for row in await connection.execute(query)]
+
+def _one_of(column: Any, name: str) -> ColumnElement[bool]:
+    return cast("ColumnElement[bool]", column.in_(bindparam(name, expanding=True)))
+
+
+_HERE = links.c.destination == bindparam("destination")
+_BY_ID = select(links).where(_one_of(links.c.id, "ids"))
+_BY_TASK = select(links).where(_HERE, _one_of(links.c.task_id, "tasks"))
+_BY_KEY = select(links).where(_one_of(links.c.correlation_key, "keys"))
+_BY_IDENTITY = select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id, links.c.generation), "identities"))
+_LOCK = _BY_ID.with_for_update(skip_locked=True)
+_LIVE = (
+    select(links)
+    .where(_HERE, links.c.id > bindparam("after"), LIVE)
+    .order_by(links.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+_GENERATIONS = (
+    select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id), "tickets")).order_by(links.c.generation)
+)
+
+
+async def _read(connection: AsyncConnection, query: Select[Any], **wanted: Any) -> list[Link]:
+    return [link_of(row) for row in await connection.execute(query, wanted)]

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreUnavailable
@@ -18,6 +18,8 @@ DUE = "due"
 _RETRY_S = 1.0
 
 _log = structlog.get_logger()
+
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text)))
 
 Heard = Callable[[str | None], None]
 """Called with a source that has new deliveries, with `DUE` for links, and with None when anything may have been missed."""
@@ -49,7 +51,7 @@ class Signals:
 
     async def _send(self, connection: AsyncConnection, what: str) -> None:
         if not self._database.is_sqlite:
-            await connection.execute(select(func.pg_notify(CHANNEL, f"{self._sender} {what}")))
+            await connection.execute(_NOTIFY, {"payload": f"{self._sender} {what}"})
 
     async def _listen(self, heard: Heard) -> None:
         def on_notify(_connection: object, _pid: int, _channel: str, payload: object) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, and_, bindparam, func, select
 
 from bridge.model import LinkId, TicketState
 from bridge.store.database import Database
@@ -30,36 +30,48 @@ class Watched:
 
     async def open(self, source: str, after: int, limit: int) -> list[Seen]:
         """The next tickets that are open and have a link, in the order of their links."""
-        query = _open(source, links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key)
-        query = query.where(links.c.id > after).order_by(links.c.id).limit(limit)
+        wanted = {"source": source, "after": after, "limit": limit}
         async with self._database.reading() as connection:
             return [
                 Seen(row.ticket_id, row.version, LinkId(row.id), row.ticket_key, TicketState.OPEN)
-                for row in await connection.execute(query)
+                for row in await connection.execute(_NEXT_OPEN, wanted)
             ]
 
     async def count_open(self, source: str) -> int:
         """How many tickets are open and have a link."""
         async with self._database.reading() as connection:
-            return int((await connection.execute(_open(source, func.count()))).scalar_one())
+            return int((await connection.execute(_COUNT_OPEN, {"source": source})).scalar_one())
 
     async def seen(self, source: str, ticket_ids: Collection[str]) -> Mapping[str, Seen]:
         """What is known of these tickets; one that was never heard of is left out."""
-        heard = select(tickets.c.ticket_id, tickets.c.version).where(
-            tickets.c.source == source, tickets.c.ticket_id.in_(ticket_ids)
-        )
-        linked = select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key, links.c.ticket_state).where(
-            links.c.source == source, links.c.ticket_id.in_(ticket_ids)
-        )
+        wanted = {"source": source, "ticket_ids": list(ticket_ids)}
         async with self._database.reading() as connection:
-            found = {row.ticket_id: Seen(row.ticket_id, row.version) for row in await connection.execute(heard)}
-            for row in await connection.execute(linked.order_by(links.c.generation)):
+            found = {
+                row.ticket_id: Seen(row.ticket_id, row.version) for row in await connection.execute(_HEARD, wanted)
+            }
+            for row in await connection.execute(_LINKED, wanted):
                 state = TicketState(row.ticket_state)
                 found[row.ticket_id] = Seen(row.ticket_id, row.version, LinkId(row.id), row.ticket_key, state)
         return found
 
 
-def _open(source: str, *columns: Any) -> Select[Any]:
-    # the literal lets the engines see that the partial index applies
-    is_open: BindParameter[Any] = bindparam("open", TicketState.OPEN.value, literal_execute=True)
-    return select(*columns).select_from(links).where(links.c.source == source, links.c.ticket_state == is_open)
+_SOURCE: BindParameter[Any] = bindparam("source")
+_IDS: BindParameter[Any] = bindparam("ticket_ids", expanding=True)
+_HEARD = select(tickets.c.ticket_id, tickets.c.version).where(
+    tickets.c.source == _SOURCE, tickets.c.ticket_id.in_(_IDS)
+)
+_LINKED = (
+    select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key, links.c.ticket_state)
+    .where(links.c.source == _SOURCE, links.c.ticket_id.in_(_IDS))
+    .order_by(links.c.generation)
+)
+# the literal lets the engines see that the partial index applies
+_IS_OPEN: BindParameter[Any] = bindparam("open", TicketState.OPEN.value, literal_execute=True)
+_OPEN = and_(links.c.source == _SOURCE, links.c.ticket_state == _IS_OPEN)
+_COUNT_OPEN = select(func.count()).select_from(links).where(_OPEN)
+_NEXT_OPEN = (
+    select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key)
+    .where(_OPEN, links.c.id > bindparam("after"))
+    .order_by(links.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)

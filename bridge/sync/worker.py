@@ -106,7 +106,7 @@ class Worker:
             )
             for each in claimed:
                 self._begin(each)
-            if not claimed:
+            if len(claimed) < places:
                 break
         if not self._under_way and (next_due := await self._store.links.next_due(self._gate.destination)):
             self._alarm(next_due)
