@@ -42,7 +42,7 @@ IN_THE_BAG = 200
 PATIENCE_S = 900
 """How long people wait for a task. Each death of a process may cost it 36 s, and a machine may be slow."""
 
-OFTEN, SELDOM = 0.07, 0.01
+OFTEN, SELDOM = 0.075, 0.003
 """What makes the bridge pause is seldom: it would be quiet for most of the day otherwise, and quiet is easy."""
 
 
