@@ -30,7 +30,7 @@ from bridge.store.tables import deliveries
 from tests.driving import signature, until
 from tests.processes import Replica, replica
 
-AT_ONCE = 200
+AT_ONCE = 500
 """How many tickets are in people's hands at a time."""
 
 BRINGERS = 16
