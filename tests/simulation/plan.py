@@ -35,6 +35,7 @@ class Setting:
     tracker_skew: float
     index_lag: float
     busy: float  # how often the database takes its time
+    concurrency: int = 3  # calls to Orchestrator that one replica has under way
 
     def __str__(self) -> str:
         replicas = f"{len(self.skews)} replica{'s' if len(self.skews) > 1 else ''}"

@@ -36,7 +36,6 @@ from tests.simulation.tracker import SELECTED
 SOURCE = "jira"
 POLL = timedelta(seconds=60)
 RECONCILE = timedelta(seconds=100)
-CONCURRENCY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class Replica:
             self._store,
             outside.orchestrator,
             gate,
-            Limits(timeout, CONCURRENCY, partial(_reopen, following)),
+            Limits(timeout, setting.concurrency, partial(_reopen, following)),
             self.clock,
             random,
             alarm=self._alarm,

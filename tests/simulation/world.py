@@ -31,7 +31,7 @@ LOOK_S = 10.0
 """How often it is looked whether a world has come to rest."""
 
 LATEST_S = 3 * 3600.0
-"""After that, whatever is still due is due forever."""
+"""So long after the faults have ended, whatever is still due is due forever."""
 
 _RETRIES_S = (1.0, 5.0, 20.0, 60.0, 60.0)
 
@@ -113,7 +113,7 @@ class _World:
         for number, replica in self._replicas.items():
             if replica.host.dead:
                 self._start(number)
-        while not self._at_rest() and self._loop.time() < LATEST_S:  # noqa: ASYNC110 - only looking tells
+        while not self._at_rest() and self._loop.time() < self._plan.until + LATEST_S:  # noqa: ASYNC110 - only looking tells
             await asyncio.sleep(LOOK_S)
 
     def _at_rest(self) -> bool:
