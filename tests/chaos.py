@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import aiohttp
 import httpx
 from sqlalchemy import select
 
@@ -223,7 +224,7 @@ class Postman:
             headers["X-Atlassian-Webhook-Retry"] = str(letter.tries)
         try:
             answer = await self._http.post(f"{to.url}/hooks/jira", content=body, headers=headers | signature(body))
-        except httpx.TransportError:
+        except (httpx.TransportError, aiohttp.ClientError, OSError):
             return None
         return answer.status_code
 

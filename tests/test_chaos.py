@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
 import pytest
+from httpx_aiohttp import HttpxAiohttpClient
 
 from bridge.config import Config
 from bridge.sandbox.jira import SimulatedJira, jira_serving
@@ -60,7 +60,7 @@ async def chaos(
         await migrate(config)
         world.faults.replace(faults(SEED))
         fleet = Fleet(folder / "config.yaml", replicas)
-        async with fleet.running(), httpx.AsyncClient(timeout=60) as http:
+        async with fleet.running(), HttpxAiohttpClient(timeout=60, verify=False) as http:
             play = Play(jira, Postman(fleet, http, random, lost), Watch(world))
             stories = lives(TICKETS, random, patient=1 if lost else 0.5)
             await play.perform(stories, _mishaps(fleet, stories, random, postgresql, lost))
