@@ -19,7 +19,7 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## acknowledged webhooks and tasks per second beside a baseline of the same run; the sandbox with many tasks; a poll of many tickets
+bench: $(READY)  ## speed, memory and loss beside baselines of the same run, and which targets hold; the sandbox, polls and replicas
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.sandbox
 	$(BIN)/python -m benchmarks.polling

