@@ -2,6 +2,8 @@
 
 SQLite has one writer: its pool of one connection is the queue of the transactions that want to write, each `BEGIN IMMEDIATE`, so that
 none of them meets a lock halfway. Readers have connections of their own. PostgreSQL needs no such care.
+
+What only reads is in no transaction: each of its statements sees what is committed then, on both engines alike.
 """
 
 import asyncio
@@ -36,14 +38,13 @@ class Database:
         self._file: _File | None = None
         if self.is_sqlite:
             self._file = _File(Path(parsed.database or ""))
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(url, begin="BEGIN", pool_size=4)
+            self._writer = _sqlite_engine(url, writes=True)
+            self._reader = _sqlite_engine(url, writes=False)
         else:
-            self._writer = self._reader = create_async_engine(
+            self._writer = create_async_engine(
                 parsed.set(drivername="postgresql+asyncpg"),
                 pool_size=10,
                 pool_timeout=LOCK_TIMEOUT_S,
-                pool_pre_ping=True,
                 hide_parameters=True,
                 connect_args={
                     "timeout": LOCK_TIMEOUT_S,
@@ -51,6 +52,7 @@ class Database:
                     "server_settings": {"synchronous_commit": "on", "application_name": "bridge"},
                 },
             )
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -62,10 +64,10 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that sees one state of the database."""
+        """A connection to read with."""
         self._refuse_if_gone()
         with _translated():
-            async with self._reader.begin() as connection:
+            async with self._reader.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -74,7 +76,6 @@ class Database:
         broken = asyncio.Event()
         with _translated():
             async with self._reader.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 driver.add_termination_listener(lambda _connection: broken.set())
                 await driver.add_listener(channel, on_notify)
@@ -157,19 +158,20 @@ def _words(error: BaseException | None) -> str:
     )
 
 
-def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername="sqlite+aiosqlite"),
-        pool_size=pool_size,
+        pool_size=1 if writes else 4,
         max_overflow=0,
         hide_parameters=True,
         pool_timeout=LOCK_TIMEOUT_S * 2,
+        skip_autocommit_rollback=not writes,
         connect_args={"timeout": LOCK_TIMEOUT_S},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver leaves BEGIN to us
+        connection.isolation_level = None  # the driver leaves BEGIN to us: what we do not begin is committed by itself
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -178,9 +180,11 @@ def _sqlite_engine(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    if writes:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -46,6 +46,14 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries to be taken together, and whether more wait behind them."""
+
+    deliveries: Sequence[Delivery]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFilter:
     """Which deliveries to list; None does not restrict."""
 
@@ -96,16 +104,17 @@ class Inbox:
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
 
-    async def pending(self, lane: Lane, limit: int) -> list[Delivery]:
+    async def pending(self, lane: Lane, limit: int) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
         async with self._database.reading() as connection:
             found = [(row[0], row[1]) for row in await connection.execute(_sizes(lane), {"limit": limit})]
             if not found:
-                return []
+                return Batch([], more=False)
             sizes = accumulate(size for _, size in found)
             fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
             ids = fitting or [number for number, _ in found[:1]]
-            return [delivery_of(row) for row in await connection.execute(_WHOLE, {"ids": ids})]
+            whole = [delivery_of(row) for row in await connection.execute(_WHOLE, {"ids": ids})]
+        return Batch(whole, more=len(found) == limit or len(ids) < len(found))
 
     async def lock(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
         """Those of these deliveries that are still pending, locked for this transaction."""

@@ -144,10 +144,11 @@ class Links:
 
     # -- worker --------------------------------------------------------------------------------------------------------------------
 
-    async def next_due(self, destination: str) -> datetime | None:
-        """When the next link is due."""
+    async def next_due(self, destination: str, now: datetime) -> datetime | None:
+        """When the next link that nobody has is due, or was."""
+        wanted = {"destination": destination, "now": now}
         async with self._database.reading() as connection:
-            found: datetime | None = (await connection.execute(_NEXT_DUE, {"destination": destination})).scalar()
+            found: datetime | None = (await connection.execute(_NEXT_DUE, wanted)).scalar()
         return found
 
     async def claim(
@@ -158,8 +159,6 @@ class Links:
         Links in `under_way` are left alone, even if the clock says that their lease has ended: the claimer has them still. A step
         that needs no call (a new generation) is taken here.
         """
-        if not await self._any_due(destination, now):
-            return []
         async with self._database.writing() as connection:
             wanted = {"destination": destination, "now": now, "limit": limit, "under_way": list(under_way)}
             rows = await connection.execute(_CLAIM, wanted)
@@ -175,10 +174,6 @@ class Links:
         if len(claimed) < len(planned):
             self._on_due()
         return claimed
-
-    async def _any_due(self, destination: str, now: datetime) -> bool:
-        async with self._database.reading() as connection:
-            return (await connection.execute(_ANY_DUE, {"destination": destination, "now": now})).first() is not None
 
     async def _reopen(
         self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime, reopen: Reopen
@@ -340,10 +335,9 @@ _UPDATE = (
 
 
 _WAITING = and_(links.c.destination == bindparam("destination"), links.c.due_at.is_not(None))
-_NEXT_DUE = select(func.min(links.c.due_at)).where(_WAITING, links.c.leased_until.is_(None))
 _FREE = or_(links.c.leased_until.is_(None), links.c.leased_until <= bindparam("now"))
+_NEXT_DUE = select(func.min(links.c.due_at)).where(_WAITING, _FREE)
 _DUE = and_(_WAITING, links.c.due_at <= bindparam("now"), _FREE)
-_ANY_DUE = select(links.c.id).where(_DUE).limit(1)
 _CLAIM = (
     select(links)
     .where(_DUE, links.c.id.not_in(bindparam("under_way", expanding=True)))

@@ -69,14 +69,17 @@ class Intake:
         if self._owes and self._look is not None and not self._look.pausing:
             await self._store.inbox.unpark(self._lane, UNASKED)
             self._owes = False
-        while batch := await self._store.inbox.pending(self._lane, BATCH):
+        more = True
+        while more:
+            batch = await self._store.inbox.pending(self._lane, BATCH)
+            more = batch.more
             try:
-                if not await self._take(batch):
+                if not batch.deliveries or not await self._take(batch.deliveries):
                     return  # another replica has them
             except StoreUnavailable:
                 raise
             except Exception:  # noqa: BLE001 - one of them cannot be stored: the others shall not wait for it
-                for delivery in batch:
+                for delivery in batch.deliveries:
                     await self._take_alone(delivery)
 
     async def _take_alone(self, delivery: Delivery) -> None:

@@ -93,7 +93,10 @@ class Worker:
     # -- claiming ------------------------------------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
-        """Fill the free places; when there is nothing to claim, ask to be woken when there will be."""
+        """Fill the free places; when there is nothing to claim, ask to be woken when there will be.
+
+        A claim that was not full has left nothing behind: whatever becomes due later, or ends, wakes the worker again.
+        """
         while not self._waker.stopping and (free := self._limits.concurrency - len(self._under_way)):
             now = self._clock()
             places = await self._gate.places(free, len(self._under_way), now)
@@ -101,15 +104,18 @@ class Worker:
                 if opens_at := self._gate.opens_at(now):
                     self._alarm(opens_at)
                 return
-            claimed = await self._store.links.claim(
-                self._gate.destination, places, now, self._terms, self._under_way.values()
-            )
+            destination = self._gate.destination
+            next_due = await self._store.links.next_due(destination, now)
+            if next_due is None:
+                return
+            if next_due > now:
+                self._alarm(next_due)
+                return
+            claimed = await self._store.links.claim(destination, places, now, self._terms, self._under_way.values())
             for each in claimed:
                 self._begin(each)
             if len(claimed) < places:
-                break
-        if not self._under_way and (next_due := await self._store.links.next_due(self._gate.destination)):
-            self._alarm(next_due)
+                return
 
     def _begin(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._step(claimed))

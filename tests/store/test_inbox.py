@@ -72,10 +72,10 @@ async def test_new_deliveries_are_announced(store: Store) -> None:
 async def test_a_replayed_delivery_is_pending_again(store: Store) -> None:
     (number,) = await store.inbox.append([delivery()])
     await judge(store, DeliveryState.PARKED, number)
-    assert not await store.inbox.pending(Lane("jira"), 10)
+    assert not (await store.inbox.pending(Lane("jira"), 10)).deliveries
     assert number is not None
     assert await store.inbox.replay([number, 999]) == 1
-    assert [each.id for each in await store.inbox.pending(Lane("jira"), 10)] == [number]
+    assert [each.id for each in (await store.inbox.pending(Lane("jira"), 10)).deliveries] == [number]
 
 
 async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> None:
@@ -110,7 +110,7 @@ async def test_parked_deliveries_of_a_lane_are_handed_on_by_their_reason(store: 
         ]
         await store.inbox.judge(connection, parked)
     await store.inbox.unpark(Lane("a"), "away")
-    assert [each.id for each in await store.inbox.pending(Lane("a"), 10)] == [ids[0]]
+    assert [each.id for each in (await store.inbox.pending(Lane("a"), 10)).deliveries] == [ids[0]]
     await store.inbox.unpark(Lane(None, but=("a", "b")), "away")
-    assert [each.id for each in await store.inbox.pending(Lane(None, but=("a", "b")), 10)] == [ids[3]]
-    assert not await store.inbox.pending(Lane("b"), 10)
+    assert [each.id for each in (await store.inbox.pending(Lane(None, but=("a", "b")), 10)).deliveries] == [ids[3]]
+    assert not (await store.inbox.pending(Lane("b"), 10)).deliveries
