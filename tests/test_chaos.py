@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 TICKETS = int(os.environ.get("BRIDGE_CHAOS_TICKETS", "100"))
 SEED = int(os.environ.get("BRIDGE_CHAOS_SEED", "1"))
-KILLS = 2 + TICKETS // 40
+KILLS = 2 + TICKETS // 80
 
 SETTLES_WITHIN_S = 300
 """The lease of a call that died with its process ends within 36 s, of a poll within two minutes; then the rest is done, without faults."""

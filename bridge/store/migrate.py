@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, column, inspect, select, table
 
 from bridge.errors import StoreUnavailable
 from bridge.store.database import Database
 
-if TYPE_CHECKING:  # Alembic takes 50 ms to import; most commands never need it
+if TYPE_CHECKING:  # Alembic takes long to import; a database that is up to date never needs it
     from alembic.config import Config
+
+HEAD = "0004"
+"""The newest migration: the schema of `bridge.store.tables`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Revisions:
     """The schema that a database has (None: empty) and the one that this version needs."""
 
     current: str | None
-    head: str | None
+    head: str
     known: bool = True  # whether this version of the bridge knows the current one
 
     @property
@@ -61,13 +64,19 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _revisions(connection: Connection) -> Revisions:
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    current = connection.execute(_CURRENT).scalar() if inspect(connection).has_table(_VERSIONS.name) else None
+    known = current in (None, HEAD) or current in _known(connection)
+    return Revisions(current, HEAD, known)
+
+
+def _known(connection: Connection) -> set[str]:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    script = ScriptDirectory.from_config(_config(connection))
-    current = MigrationContext.configure(connection).get_current_revision()
-    known = current is None or current in {revision.revision for revision in script.walk_revisions()}
-    return Revisions(current, script.get_current_head(), known)
+    return {revision.revision for revision in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
+
+
+_VERSIONS = table("alembic_version", column("version_num"))
+_CURRENT = select(_VERSIONS.c.version_num)
 
 
 def _config(connection: Connection) -> "Config":

@@ -21,8 +21,8 @@ from sqlalchemy import (
     select,
 )
 
-from bridge.store import Database
-from bridge.store.migrate import _config
+from bridge.store import Database, Revisions, revisions, upgrade
+from bridge.store.migrate import HEAD, _config
 from tests.conftest import new_postgresql_database
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,18 @@ async def test_what_an_older_version_writes_and_reads_goes_on_after_every_migrat
         revisions = await connection.run_sync(_walk)
     await database.close()
     assert len(revisions) > 3
+
+
+async def test_the_newest_migration_is_the_schema_that_is_asked_for(empty_url: str) -> None:
+    database = Database(empty_url)
+    assert await revisions(database) == Revisions(None, HEAD)
+    async with database.writing() as connection:
+        assert await connection.run_sync(lambda opened: ScriptDirectory.from_config(_config(opened)).get_heads()) == [
+            HEAD
+        ]
+    await upgrade(database)
+    assert await revisions(database) == Revisions(HEAD, HEAD)
+    await database.close()
 
 
 def _walk(connection: Connection) -> list[str]:
