@@ -7,12 +7,12 @@ does not speak of stays as it is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 from bridge.model import Facts, Observation, TicketState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """What is known of one ticket.
 
@@ -24,8 +24,8 @@ class Snapshot:
     closed_version: str = ""
     layers: Mapping[str, Facts] = field(default_factory=dict)
 
-    @property
-    def facts(self) -> dict[str, Any]:
+    @cached_property
+    def facts(self) -> Facts:
         """The newest of every fact."""
         return {name: value for layer in self.layers.values() for name, value in layer.items()}
 

@@ -118,18 +118,8 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             worker.wake()
 
         pollers = [Poller(each, store, clock) for each in polls(config, following, apis)]
-        retaining = partial(retain, store, config.retention, clock)
-        scheduler = Scheduler(tick, once_for_all(store.leases, "retention", RETENTION_EVERY, retaining, clock))
         reconciling = reconciliation(config, store, orchestrator, apis, clock)
-        for poller in pollers:
-            scheduler.every(poller.every, poller.due, name=f"poll {poller.source}", first=poller.every)
-        if config.reconcile is not None:
-            scheduler.every(
-                config.reconcile,
-                once_for_all(store.leases, "reconcile", config.reconcile, reconciling.run, clock),
-                name="reconcile",
-                first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
-            )
+        scheduler = _scheduler(config, store, tick, pollers, reconciling, clock)
         worker = Worker(store, orchestrator, gate, limits, clock, random, alarm=scheduler.alarm)
         await _take_over(store, clock() + limits.timeout)
         tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(worker.run())]
@@ -169,6 +159,29 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             if left := await worker.finish(STOP_WITHIN):
                 _log.warning("calls were left under way; the next start finds out how they ended", calls=left)
             await store.database.close()
+
+
+def _scheduler(
+    config: Config,
+    store: Store,
+    tick: Callable[[], None],
+    pollers: Sequence[Poller],
+    reconciling: Reconciliation,
+    clock: Clock,
+) -> Scheduler:
+    """All that is done by the clock."""
+    retaining = partial(retain, store, config.retention, clock)
+    scheduler = Scheduler(tick, once_for_all(store.leases, "retention", RETENTION_EVERY, retaining, clock))
+    for poller in pollers:
+        scheduler.every(poller.every, poller.due, name=f"poll {poller.source}", first=poller.every)
+    if config.reconcile is not None:
+        scheduler.every(
+            config.reconcile,
+            once_for_all(store.leases, "reconcile", config.reconcile, reconciling.run, clock),
+            name="reconcile",
+            first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
+        )
+    return scheduler
 
 
 def polls(config: Config, following: Mapping[str, Follower], apis: Mapping[str, TicketApi]) -> list[Polled]:

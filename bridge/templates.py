@@ -52,7 +52,8 @@ _ENVIRONMENT.globals.clear()  # what templates see is the ticket's, nothing of o
 
 def condition(key: str, source: str) -> Render:
     """An expression. `key` is its place in the YAML, which its errors name."""
-    return partial(_evaluate, key, _ENVIRONMENT.compile_expression(source, undefined_to_none=False))
+    compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    return partial(_evaluate, key, _lookup(source) or compiled)
 
 
 def template(key: str, source: str) -> Render:
@@ -100,6 +101,20 @@ def _evaluate(key: str, render: Any, scope: Scope) -> Any:
     except Exception as error:
         raise TemplateError(f"{key}: {type(error).__name__}: {error}") from error
     return rendered
+
+
+def _lookup(source: str) -> Callable[..., Any] | None:
+    """What an expression that is one attribute of one name does (`ticket.key`, which most are), without a context of Jinja's."""
+    expression = _condition_tree(source).body[0].nodes[0]  # type: ignore[attr-defined]
+    if not (isinstance(expression, nodes.Getattr) and isinstance(expression.node, nodes.Name)):
+        return None
+    name, attribute = expression.node.name, expression.attr
+
+    def look_up(**scope: Any) -> Any:
+        found = scope[name] if name in scope else _ENVIRONMENT.undefined(name=name)
+        return _ENVIRONMENT.getattr(found, attribute)
+
+    return look_up
 
 
 def _named(message: str | None) -> str:

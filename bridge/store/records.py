@@ -1,7 +1,6 @@
 """Rows and values: how a link, a snapshot and a delivery lie in the tables."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
@@ -72,15 +71,15 @@ def link_of(row: Row[Any]) -> Link:
 def row_of(link: Link) -> dict[str, Any]:
     """A link's columns, without its id."""
     return {
-        "policy": asdict(link.policy),
+        "policy": link.policy,
         "ticket_state": link.ticket_state,
-        "request": None if link.request is None else asdict(link.request),
-        "completion": None if link.completion is None else asdict(link.completion),
+        "request": link.request,
+        "completion": link.completion,
         "shows": link.shows or None,
         "task_state": link.task_state,
         "task_id": link.task_id,
         "told": link.told or None,
-        "refused": {name: asdict(refusal) for name, refusal in link.refused.items()} or None,
+        "refused": link.refused or None,
         **{name: getattr(link, name) for name in _AS_IT_IS},
     }
 

@@ -44,7 +44,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Document(TypeDecorator[Any]):
-    """A JSON value."""
+    """A JSON value; of a dataclass its fields."""
 
     impl = Text
     cache_ok = True

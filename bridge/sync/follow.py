@@ -55,7 +55,7 @@ class Follower:
         link = self._select(known, observation, now)
         if link is None:
             return Known(snapshot)
-        rendered = self._render(self._describe(link, snapshot), snapshot)
+        rendered = self._shown(link, snapshot)
         changed = (rendered.request, rendered.completion, rendered.shows) != (link.request, link.completion, link.shows)
         return Known(snapshot, _wake(rendered, now, news=changed or rendered.version > link.version))
 
@@ -79,12 +79,12 @@ class Follower:
 
     def refresh(self, link: Link, snapshot: Snapshot) -> Link:
         """The link with what it may need to send rendered anew. Raises `TemplateError`."""
-        return self._render(link, snapshot) if snapshot.version else link
+        return self._render(link, self._view(link.ticket_id, snapshot.facts)) if snapshot.version else link
 
     def reopen(self, ended: Link, snapshot: Snapshot, now: datetime) -> Link:
         """The next generation of a ticket that is open again. Raises `TemplateError`."""
         link = next_generation(ended, self.deployment, now)
-        return due(self._render(self._describe(link, snapshot), snapshot), now)
+        return due(self._shown(link, snapshot), now)
 
     def adopt(self, found: Found, snapshot: Snapshot, now: datetime) -> Link:
         """A link for a task that carries our key and that no link has. It is to be found by its key before anything else is done.
@@ -101,7 +101,7 @@ class Follower:
             create_sent_at=found.created_at,
         )
         if snapshot.version:
-            link = self._describe(link, snapshot)
+            link = self._describe(link, snapshot, self._view(link.ticket_id, snapshot.facts))
         link = self._route_of_adopted(link, snapshot)
         return due(self.rendered_if_it_can_be(link, snapshot), now)
 
@@ -138,10 +138,13 @@ class Follower:
         if route is None:
             return link
         link = link or self._begin(observation.ticket_id, 1, route.name, now)
-        link = replace(link, seen_open=link.seen_open or observation.state in (TicketState.OPEN, None))
-        if observation.version < link.route_version:
-            return link
-        return replace(link, route=route.name, route_version=observation.version)
+        newest = observation.version >= link.route_version
+        return replace(
+            link,
+            seen_open=link.seen_open or observation.state in (TicketState.OPEN, None),
+            route=route.name if newest else link.route,
+            route_version=observation.version if newest else link.route_version,
+        )
 
     def _route(self, known: Known, observation: Observation) -> Route | None:
         """The route that selects the ticket as the observation shows it, completed by what is known."""
@@ -168,27 +171,34 @@ class Follower:
             created_at=now,
         )
 
-    def _describe(self, link: Link, snapshot: Snapshot) -> Link:
-        facts = snapshot.facts
-        ticket = self.tracker.ticket(link.ticket_id, facts)
+    def _shown(self, link: Link, snapshot: Snapshot) -> Link:
+        """The link as its ticket is now, with the requests that it may need next."""
+        view = self._view(link.ticket_id, snapshot.facts)
+        return self._render(self._describe(link, snapshot, view), view)
+
+    def _describe(self, link: Link, snapshot: Snapshot, view: View) -> Link:
         return replace(
             link,
-            ticket_key=ticket.key,
-            ticket_url=ticket.url,
-            ticket_state=self.tracker.state(facts) or TicketState.OPEN,
+            ticket_key=view.ticket.key,
+            ticket_url=view.ticket.url,
+            ticket_state=self.tracker.state(view.facts) or TicketState.OPEN,
             version=snapshot.version,
             closed_version=snapshot.closed_version,
         )
 
-    def _render(self, link: Link, snapshot: Snapshot) -> Link:
+    def _render(self, link: Link, view: View) -> Link:
         """The requests that the link may need next. A route that is configured no more leaves what it last rendered."""
-        view = self._view(link.ticket_id, snapshot.facts)
         route = self.routes.named(link.route) or self.routes.select(view)  # it may have been renamed
         if route is None:
             return link
-        link = replace(link, route=route.name, policy=route.policy)
-        link = replace(link, request=_request(link, route, view), completion=_completion(link, route, view))
-        return replace(link, shows=_shows(link, route, view))
+        if (link.route, link.policy) != (route.name, route.policy):
+            link = replace(link, route=route.name, policy=route.policy)
+        return replace(
+            link,
+            request=_request(link, route, view),
+            completion=_completion(link, route, view),
+            shows=_shows(link, route, view),
+        )
 
     def _view(self, ticket_id: str, facts: Facts) -> View:
         return View(self.tracker.ticket(ticket_id, facts), facts, self.source)
