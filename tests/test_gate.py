@@ -119,3 +119,29 @@ async def test_a_refused_token_pauses_and_a_forbidden_folder_does_not(gate: Gate
     assert await gate.places(16, 0, clock.now) == 16
     await gate.learn(outcome(clock, Unauthorized("who are you", status=401)))
     assert await gate.places(16, 0, clock.now) == 0
+
+
+async def test_a_probe_that_goes_well_does_not_undo_what_another_replica_was_told(
+    store: Store, second_store: Store, clock: World
+) -> None:
+    """Both probe when a pause has ended; one is told to wait again, the other is answered."""
+    one, other = (Gate("orchestrator", each.pauses, Random(1), clock) for each in (store, second_store))  # noqa: S311 - jitter
+    await one.learn(outcome(clock, WAIT))
+    clock.now += 20 * SECOND
+    began = clock.now
+    assert [await gate.places(16, 0, clock.now) for gate in (one, other)] == [1, 1]
+    clock.now += SECOND / 10
+    await other.learn(outcome(clock, WAIT, began=began))
+    await one.learn(outcome(clock, began=began))
+    clock.now += SECOND
+    assert [await gate.places(16, 0, clock.now) for gate in (one, other)] == [0, 0]
+
+
+async def test_many_429_of_one_moment_are_one_pause(gate: Gate, store: Store, clock: World) -> None:
+    told = RateLimited("slow down", retry_after=SECOND, status=429)
+    assert await gate.places(16, 0, clock.now) == 16
+    for _ in range(16):
+        await gate.learn(outcome(clock, told))
+    pause = await store.pauses.get("orchestrator")
+    assert pause is not None
+    assert (pause.until, pause.failures) == (clock.now + SECOND, 1)

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bridge.cli import workers
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.service import migrate
 from tests.conftest import new_postgresql_database
@@ -65,6 +68,45 @@ async def test_workers_share_the_port_and_one_that_dies_is_started_again(tmp_pat
             assert await bridge.stopped() == 0
             assert not any(_runs(child) for child in children)
         assert world.journal.calls["CreateTask"] == 20
+
+
+async def test_workers_end_with_the_process_that_started_them(tmp_path: Path, postgresql: Any) -> None:
+    """Even if it is killed: nobody would start them again, and they would keep the port."""
+    config = configured(tmp_path, database={"url": new_postgresql_database(postgresql)})
+    await migrate(config)
+    async with bridge_process(tmp_path / "config.yaml", "--workers", "2") as bridge:
+        children = _children(bridge.process.pid)
+        bridge.kill()
+
+        async def ended() -> bool:
+            return not any(map(_runs, children))
+
+        await until(ended, "the workers have ended")
+
+
+async def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fork fails for a moment while a worker is replaced; the other one is not left alone."""
+    started: list[asyncio.subprocess.Process] = []
+    lifetimes: Iterator[str | None] = iter(["0", "60", None, "60"])
+    again, stop = asyncio.Event(), asyncio.Event()
+
+    async def start(_listening: socket.socket, _lifeline: int) -> asyncio.subprocess.Process:
+        lifetime = next(lifetimes)
+        if lifetime is None:
+            raise OSError(11, "Resource temporarily unavailable")
+        process = await asyncio.create_subprocess_exec("sleep", lifetime)
+        started.append(process)
+        if len(started) == 3:
+            again.set()
+        return process
+
+    monkeypatch.setattr(workers, "_start", start)
+    with socket.socket() as listening:
+        running = asyncio.create_task(workers.run_workers(2, listening, stop))
+        await asyncio.wait_for(again.wait(), 30)
+        stop.set()
+        await running
+    assert sorted(process.returncode or 0 for process in started) == [-15, -15, 0]
 
 
 async def test_a_replica_takes_what_another_received_and_left(tmp_path: Path, postgresql: Any) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from bridge.cli.addresses import address
 from bridge.cli.context import CONFIG, USAGE, ConfigPath, configuration, fail, run_async
-from bridge.cli.workers import inherited_socket, run_workers
+from bridge.cli.workers import inherited_socket, run_workers, watch_lifeline
 
 if TYPE_CHECKING:
     from socket import socket
@@ -56,6 +56,7 @@ async def _serve(config: "Config", given: "socket | None") -> None:
     with alone_on(config.database.url):
         await _prepare_database(config)
         stop = _stop_event()
+        watch_lifeline(stop)
         async with running(config) as service, serving(create_app(service), host, port, on=given) as url:
             _announce(service, url)
             await stop.wait()

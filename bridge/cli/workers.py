@@ -12,6 +12,9 @@ import structlog
 SOCKET = "BRIDGE_WORKER_SOCKET"
 """Tells a worker the file descriptor that it inherits."""
 
+LIFELINE = "BRIDGE_WORKER_LIFELINE"
+"""Tells a worker the end of a pipe that it inherits: when the other end is closed, nobody watches over it any more."""
+
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
@@ -24,29 +27,52 @@ def inherited_socket() -> socket.socket | None:
     return socket.socket(fileno=int(descriptor)) if descriptor.isdecimal() else None
 
 
+def watch_lifeline(stop: asyncio.Event) -> None:
+    """Stop when the process that started this worker has ended without telling it to."""
+    descriptor = os.environ.pop(LIFELINE, "")
+    if not descriptor.isdecimal():
+        return
+    loop, lifeline = asyncio.get_running_loop(), int(descriptor)
+
+    def orphaned() -> None:
+        loop.remove_reader(lifeline)
+        _log.error("the process that started this worker has ended; so does the worker")
+        stop.set()
+
+    loop.add_reader(lifeline, orphaned)
+
+
 async def run_workers(count: int, listening: socket.socket, stop: asyncio.Event) -> None:
     """Keep so many workers running until told to stop; then let each end as a service does."""
-    listening.set_inheritable(True)
-    await asyncio.gather(*(_keep(number, listening, stop) for number in range(1, count + 1)))
+    lifeline, held = os.pipe()  # its other end is closed when we end, however we do
+    try:
+        await asyncio.gather(*(_keep(number, listening, lifeline, stop) for number in range(1, count + 1)))
+    finally:
+        os.close(held)
+        os.close(lifeline)
 
 
-async def _keep(number: int, listening: socket.socket, stop: asyncio.Event) -> None:
+async def _keep(number: int, listening: socket.socket, lifeline: int, stop: asyncio.Event) -> None:
     pause = _FIRST_PAUSE_S
     while not stop.is_set():
         began = asyncio.get_running_loop().time()
-        process = await _start(listening)
-        if await _ended(process, stop):
-            return
-        if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE_S:
-            pause = _FIRST_PAUSE_S
-        _log.error("a worker ended; it is started again", worker=number, code=process.returncode, again_in_s=pause)
+        try:
+            process = await _start(listening, lifeline)
+        except OSError as error:
+            _log.error("a worker cannot be started now", worker=number, error=str(error), again_in_s=pause)
+        else:
+            if await _ended(process, stop):
+                return
+            if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE_S:
+                pause = _FIRST_PAUSE_S
+            _log.error("a worker ended; it is started again", worker=number, code=process.returncode, again_in_s=pause)
         try:
             await asyncio.wait_for(stop.wait(), pause)
         except TimeoutError:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
-async def _start(listening: socket.socket) -> Process:
+async def _start(listening: socket.socket, lifeline: int) -> Process:
     """The same command line as ours, but for the socket."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -54,8 +80,8 @@ async def _start(listening: socket.socket) -> Process:
         "-m",
         "bridge",
         *sys.argv[1:],
-        pass_fds=[listening.fileno()],
-        env={**os.environ, SOCKET: str(listening.fileno())},
+        pass_fds=[listening.fileno(), lifeline],
+        env={**os.environ, SOCKET: str(listening.fileno()), LIFELINE: str(lifeline)},
         start_new_session=True,  # Ctrl-C reaches us alone, and we tell them
     )
 

@@ -76,13 +76,13 @@ class Database:
         broken = asyncio.Event()
         with _translated():
             async with self._reader.connect() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
-                driver.add_termination_listener(lambda _connection: broken.set())
-                await driver.add_listener(channel, on_notify)
                 try:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    driver.add_termination_listener(lambda _connection: broken.set())
+                    await _listen(driver, channel, on_notify)
                     yield broken
                 finally:
-                    await connection.invalidate()  # whoever had it next would listen, too
+                    await connection.invalidate()  # whoever had it next would listen too, or find it broken
 
     def insert(self, table: Table) -> Any:
         """The engine's INSERT, for its `on_conflict_…`."""
@@ -100,6 +100,16 @@ class Database:
                 f"the database file {self._file.path} is gone, or another one lies in its place; put it back, or stop the "
                 "bridge, remove its -wal and -shm files, and start it again"
             )
+
+
+async def _listen(driver: Any, channel: str, on_notify: Callable[..., None]) -> None:
+    """The driver itself listens, so that its errors come as they are."""
+    from asyncpg import InterfaceError, PostgresError  # noqa: PLC0415 - only PostgreSQL needs it
+
+    try:
+        await driver.add_listener(channel, on_notify)
+    except (InterfaceError, PostgresError) as error:
+        raise StoreUnavailable(f"the database does not answer as it should: {_words(error)}") from error
 
 
 class _File:
@@ -135,8 +145,8 @@ class _translated:  # noqa: N801 - reads as the statement that it is
             raise StoreUnavailable(f"the database does not answer as it should: {_words(error)}") from error
 
 
-_OF_THE_VALUE = ("22", "42", "54")
-"""SQLSTATE classes that speak of the data or the statement, not of the server: PostgreSQL, appendix A."""
+_OF_THE_VALUE = ("22", "54")
+"""SQLSTATE classes that speak of the data, not of the server: PostgreSQL, appendix A."""
 
 
 def _is_of_the_value(error: BaseException | None) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -37,9 +37,13 @@ class Verdict:
     ticket_id: str | None = None
 
 
+STRANGE_AFTER = timedelta(minutes=5)
+"""How long a delivery of a source that is not configured waits: a replica with a newer configuration may know it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The deliveries of one source; without a `source`, those of every source `but` these."""
+    """The deliveries of one source; without a `source`, those of every source `but` these that have waited for `STRANGE_AFTER`."""
 
     source: str | None
     but: tuple[str, ...] = ()
@@ -93,7 +97,9 @@ class Inbox:
         for request in requests:
             for delivery in request:
                 fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
-        rows = [_row(delivery) for delivery in fresh.values()]
+        rows = [
+            _row(fresh[key]) for key in sorted(fresh)
+        ]  # in one order, so that two replicas do not wait for each other
         async with self._database.writing() as connection:
             stored = (await connection.execute(self._insert, rows)).all() if rows else []
             for source in {row.source for row in stored}:
@@ -104,10 +110,11 @@ class Inbox:
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
 
-    async def pending(self, lane: Lane, limit: int) -> Batch:
+    async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
+        wanted = {"limit": limit} if lane.source is not None else {"limit": limit, "strange": now - STRANGE_AFTER}
         async with self._database.reading() as connection:
-            found = [(row[0], row[1]) for row in await connection.execute(_sizes(lane), {"limit": limit})]
+            found = [(row[0], row[1]) for row in await connection.execute(_sizes(lane), wanted)]
             if not found:
                 return Batch([], more=False)
             sizes = accumulate(size for _, size in found)
@@ -187,7 +194,9 @@ class Inbox:
             .limit(limit)
         )
         async with self._database.writing() as connection:
-            return (await connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))).rowcount
+            # the state again: PostgreSQL looks at it once more if somebody has just handed the delivery to the intake
+            of = delete(deliveries).where(deliveries.c.id.in_(old), deliveries.c.state.in_(done))
+            return (await connection.execute(of)).rowcount
 
 
 def _row(delivery: NewDelivery) -> dict[str, Any]:
@@ -224,6 +233,8 @@ def _pending(*columns: Any) -> Select[Any]:
 @cache
 def _sizes(lane: Lane) -> Select[Any]:
     sizes = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(_of(lane))
+    if lane.source is None:
+        sizes = sizes.where(deliveries.c.received_at <= bindparam("strange"))
     return sizes.order_by(deliveries.c.id).limit(bindparam("limit", type_=Integer))
 
 

@@ -1,6 +1,10 @@
-"""The mapping table: links with the newest facts of their tickets, claims with a lease and a fencing token, and the audit trail."""
+"""The mapping table: links with the newest facts of their tickets, claims with a lease and a fencing token, and the audit trail.
+
+Whoever locks both locks tickets first, then links, each in one order: nobody waits for somebody who waits for it.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import BridgeError, Rejected
+from bridge.errors import BridgeError, Rejected, StoreUnavailable
 from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, EDITED, Attempt, Link, LinkState, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due, settle
@@ -115,8 +119,8 @@ class Links:
             await many(connection, self._be_there, rows_to_lock)
         snapshots = await connection.execute(_SNAPSHOTS, {"refs": wanted})
         found = {(row.source, row.ticket_id): snapshot_of(row) for row in snapshots}
-        rows = await connection.execute(_GENERATIONS, {"refs": wanted})
-        newest = {(row.source, row.ticket_id): link_of(row) for row in rows}
+        rows = map(link_of, await connection.execute(_GENERATIONS, {"refs": wanted}))
+        newest = {(link.source, link.ticket_id): link for link in sorted(rows, key=lambda link: link.generation)}
         return {ref: (found.get(ref, Snapshot()), newest.get(ref)) for ref in wanted}
 
     async def keep(self, connection: AsyncConnection, snapshots: Mapping[TicketRef, Snapshot], now: datetime) -> None:
@@ -163,7 +167,6 @@ class Links:
             wanted = {"destination": destination, "now": now, "limit": limit, "under_way": list(under_way)}
             rows = await connection.execute(_CLAIM, wanted)
             planned = [(link, plan(link)) for link in map(link_of, rows)]
-            await self._reopen(connection, [link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
             idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
             claimed = [
                 Claimed(_leased(link, step, now, terms), step)
@@ -171,25 +174,33 @@ class Links:
                 if step is not None and step is not Step.REOPEN
             ]
             await self.save(connection, [*idle, *(each.link for each in claimed)], now)
-        if len(claimed) < len(planned):
+        reopened = [link for link, step in planned if step is Step.REOPEN]
+        with suppress(StoreUnavailable):  # they are due as before
+            if reopened and await self._reopen(reopened, now, terms.reopen):
+                self._on_due()
+        if idle:
             self._on_due()
         return claimed
 
-    async def _reopen(
-        self, connection: AsyncConnection, reopened: Sequence[Link], now: datetime, reopen: Reopen
-    ) -> None:
-        """End these generations and begin the next ones, in one transaction. One that cannot be rendered is parked."""
-        known = (
-            await self.known(connection, [(link.source, link.ticket_id) for link in reopened], now) if reopened else {}
-        )
-        for link in reopened:
-            snapshot, _ = known[link.source, link.ticket_id]
-            try:
-                begun = reopen(link, snapshot, now)
-            except BridgeError as error:
-                await self.save(connection, [replace(link, parked=True, due_at=None, last_error=str(error))], now)
-            else:
-                await self.save(connection, [replace(link, ticket_state=TicketState.CLOSED, due_at=None), begun], now)
+    async def _reopen(self, links_due: Sequence[Link], now: datetime, reopen: Reopen) -> int:
+        """End these generations and begin the next ones, where that is still to be done; how many. What cannot be rendered is parked.
+
+        A transaction of its own: the tickets are to be locked before the links.
+        """
+        changed: list[Link] = []
+        async with self._database.writing() as connection:
+            known = await self.known(connection, {(link.source, link.ticket_id) for link in links_due}, now)
+            for snapshot, link in known.values():
+                if link is None or not _may_reopen(link, now):
+                    continue
+                try:
+                    begun = reopen(link, snapshot, now)
+                except BridgeError as error:
+                    changed.append(replace(link, parked=True, due_at=None, last_error=str(error)))
+                else:
+                    changed += [replace(link, ticket_state=TicketState.CLOSED, due_at=None, leased_until=None), begun]
+            await self.save(connection, changed, now)
+        return len(changed)
 
     async def settle(self, result: Result) -> Link | None:
         """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
@@ -269,9 +280,9 @@ class Links:
         Raises what `render` raises; then none of them is tried.
         """
         async with self._database.writing() as connection:
-            rows = await connection.execute(_LOCK, {"ids": list(ids)})
-            found = [link_of(row) for row in rows]
-            known = await self.known(connection, {(link.source, link.ticket_id) for link in found}, now)
+            refs = {(row.source, row.ticket_id) for row in await connection.execute(_ONE_OF, {"ids": list(ids)})}
+            known = await self.known(connection, refs, now)
+            found = [link_of(row) for row in await connection.execute(_LOCK, {"ids": list(ids)})]
             again = [render(link, known[link.source, link.ticket_id][0]) for link in found]
             again = [due(replace(link, parked=False, attempts=0, due_at=None, refused={}), now) for link in again]
             await self.save(connection, again, now)
@@ -284,7 +295,11 @@ class Links:
         Its task is left as it is. A link with a call that may be under way is not forgotten: `Rejected` says so.
         """
         async with self._database.writing() as connection:
-            row = (await connection.execute(select(links).where(links.c.id == link_id).with_for_update())).first()
+            row = (await connection.execute(_ONE_OF, {"ids": [link_id]})).first()
+            if row is None:
+                return None
+            await connection.execute(_SNAPSHOTS, {"refs": [(row.source, row.ticket_id)]})
+            row = (await connection.execute(_LOCK, {"ids": [link_id]})).first()
             if row is None:
                 return None
             link = link_of(row)
@@ -308,7 +323,9 @@ class Links:
         )
         at = tuple_(tickets.c.source, tickets.c.ticket_id)
         async with self._database.writing() as connection:
-            return (await connection.execute(delete(tickets).where(at.in_(old)))).rowcount
+            # the time again: PostgreSQL looks at it once more if the ticket has just been heard of
+            of = delete(tickets).where(at.in_(old), tickets.c.updated_at < before)
+            return (await connection.execute(of)).rowcount
 
 
 _REFS: BindParameter[Any] = bindparam("refs", expanding=True)
@@ -319,12 +336,10 @@ _SNAPSHOTS = (
     .with_for_update()
 )
 _GENERATIONS = (
-    select(links)
-    .where(tuple_(links.c.source, links.c.ticket_id).in_(_REFS))
-    .order_by(links.c.generation)
-    .with_for_update()
+    select(links).where(tuple_(links.c.source, links.c.ticket_id).in_(_REFS)).order_by(links.c.id).with_for_update()
 )
-_LOCK = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).with_for_update()
+_ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).order_by(links.c.id)
+_LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
 _INSERT_ATTEMPT = insert(attempts)
 _UPDATE = (
@@ -361,6 +376,12 @@ def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
             return _telling(link, (ASSIGNEE,))
         case _:
             return link
+
+
+def _may_reopen(link: Link, now: datetime) -> bool:
+    """Whether nobody was quicker."""
+    free = link.leased_until is None or link.leased_until <= now
+    return free and not link.parked and plan(link) is Step.REOPEN
 
 
 def _telling(link: Link, names: Collection[str]) -> Link:

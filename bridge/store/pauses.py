@@ -46,7 +46,9 @@ class Pauses:
         async with self._database.writing() as connection:
             await connection.execute(statement)
 
-    async def clear(self, destination: str) -> None:
-        """All goes well again."""
+    async def clear(self, destination: str, ended: Pause) -> bool:
+        """All goes well again since this pause ended; whether no replica was told to wait longer meanwhile."""
+        of = delete(pauses).where(pauses.c.destination == destination, pauses.c.until <= ended.until)
         async with self._database.writing() as connection:
-            await connection.execute(delete(pauses).where(pauses.c.destination == destination))
+            await connection.execute(of)
+            return (await connection.execute(_OF, {"destination": destination})).first() is None

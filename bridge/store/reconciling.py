@@ -82,7 +82,7 @@ _LIVE = (
     select(links)
     .where(_HERE, links.c.id > bindparam("after"), LIVE)
     .order_by(links.c.id)
-    .limit(bindparam("limit", type_=Integer))
+    .limit(bindparam("limit", type_=Integer, literal_execute=True))  # else a plan that is kept may read the whole table
 )
 _GENERATIONS = (
     select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id), "tickets")).order_by(links.c.generation)

@@ -14,7 +14,9 @@ from bridge.errors import StoreUnavailable
 from bridge.store.database import Database
 
 CHANNEL = "bridge"
-DUE = "due"
+DUE = "links due"
+"""No source has a name like that."""
+
 _RETRY_S = 1.0
 
 _log = structlog.get_logger()

@@ -65,7 +65,7 @@ _LINKED = (
     .where(links.c.source == _SOURCE, links.c.ticket_id.in_(_IDS))
     .order_by(links.c.generation)
 )
-# the literal lets the engines see that the partial index applies
+# literals let the engines see that the partial index applies, and that few rows are wanted, whatever plan they keep
 _IS_OPEN: BindParameter[Any] = bindparam("open", TicketState.OPEN.value, literal_execute=True)
 _OPEN = and_(links.c.source == _SOURCE, links.c.ticket_state == _IS_OPEN)
 _COUNT_OPEN = select(func.count()).select_from(links).where(_OPEN)
@@ -73,5 +73,5 @@ _NEXT_OPEN = (
     select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key)
     .where(_OPEN, links.c.id > bindparam("after"))
     .order_by(links.c.id)
-    .limit(bindparam("limit", type_=Integer))
+    .limit(bindparam("limit", type_=Integer, literal_execute=True))
 )

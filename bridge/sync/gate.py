@@ -52,17 +52,19 @@ class Gate:
         known = self._pause
         match outcome.error:
             case RateLimited(retry_after=wait) as error:
-                longer = self._longer(error, known)  # grows, so that a Retry-After of 0 is no invitation to a loop
-                await self._close(replace(longer, until=max(longer.until, outcome.finished_at + wait)))
+                # grows, so that a Retry-After of 0 is no invitation to a loop; but of calls under way at once only the first counts
+                if known is None or outcome.started_at >= known.until:
+                    known = self._longer(error, known)
+                await self._close(replace(known, until=max(known.until, outcome.finished_at + wait)))
             case Unavailable() | Unauthorized(status=None | 401) as error:
                 if known is None or outcome.started_at >= known.until:
                     await self._close(self._longer(error, known))
             case _ if (
                 known is not None and outcome.started_at >= known.until
             ):  # an answer to a call of before says nothing
-                await self._pauses.clear(self.destination)
-                self._pause, self._ramp = None, FIRST_RAMP
-                _log.info("Orchestrator answers again", destination=self.destination)
+                if await self._pauses.clear(self.destination, known):
+                    self._pause, self._ramp = None, FIRST_RAMP
+                    _log.info("Orchestrator answers again", destination=self.destination)
             case _ if self._ramp is not None:
                 self._ramp = self._ramp + 1 if self._ramp < LAST_RAMP else None
 

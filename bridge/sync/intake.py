@@ -71,7 +71,7 @@ class Intake:
             self._owes = False
         more = True
         while more:
-            batch = await self._store.inbox.pending(self._lane, BATCH)
+            batch = await self._store.inbox.pending(self._lane, BATCH, self._clock())
             more = batch.more
             try:
                 if not batch.deliveries or not await self._take(batch.deliveries):
@@ -93,7 +93,8 @@ class Intake:
             reason = f"its ticket cannot be stored: {type(error).__name__}: {error}"
             verdict = Verdict(delivery.id, DeliveryState.PARKED, reason, delivery.ticket_id)
             async with self._store.database.writing() as connection:
-                await self._store.inbox.judge(connection, [verdict])
+                if await self._store.inbox.lock(connection, [delivery.id]):
+                    await self._store.inbox.judge(connection, [verdict])
 
     async def _take(self, batch: Sequence[Delivery]) -> int:
         """Fold deliveries into their tickets and links; how many. They are read before the transaction, which is everybody's."""

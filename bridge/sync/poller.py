@@ -254,7 +254,7 @@ class Poller:
 
     async def _went_well(self, pause: Pause | None) -> None:
         if pause is not None:
-            await self._store.pauses.clear(self._name)
+            await self._store.pauses.clear(self._name, pause)
             _log.info("the source can be polled again", source=self.source)
 
     async def _failed(self, error: RemoteError, before: Pause | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.model import DeliveryId, DeliveryState, NewDelivery
 from bridge.store import DeliveryFilter, Lane, Store, Verdict
+from bridge.store.inbox import STRANGE_AFTER
 from tests.values import NOW
 
 pytestmark = pytest.mark.anyio
@@ -72,10 +73,10 @@ async def test_new_deliveries_are_announced(store: Store) -> None:
 async def test_a_replayed_delivery_is_pending_again(store: Store) -> None:
     (number,) = await store.inbox.append([delivery()])
     await judge(store, DeliveryState.PARKED, number)
-    assert not (await store.inbox.pending(Lane("jira"), 10)).deliveries
+    assert not (await store.inbox.pending(Lane("jira"), 10, NOW)).deliveries
     assert number is not None
     assert await store.inbox.replay([number, 999]) == 1
-    assert [each.id for each in (await store.inbox.pending(Lane("jira"), 10)).deliveries] == [number]
+    assert [each.id for each in (await store.inbox.pending(Lane("jira"), 10, NOW)).deliveries] == [number]
 
 
 async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> None:
@@ -110,7 +111,11 @@ async def test_parked_deliveries_of_a_lane_are_handed_on_by_their_reason(store: 
         ]
         await store.inbox.judge(connection, parked)
     await store.inbox.unpark(Lane("a"), "away")
-    assert [each.id for each in (await store.inbox.pending(Lane("a"), 10)).deliveries] == [ids[0]]
-    await store.inbox.unpark(Lane(None, but=("a", "b")), "away")
-    assert [each.id for each in (await store.inbox.pending(Lane(None, but=("a", "b")), 10)).deliveries] == [ids[3]]
-    assert not (await store.inbox.pending(Lane("b"), 10)).deliveries
+    assert [each.id for each in (await store.inbox.pending(Lane("a"), 10, NOW)).deliveries] == [ids[0]]
+    strangers = Lane(None, but=("a", "b"))
+    await store.inbox.unpark(strangers, "away")
+    received = NOW + timedelta(seconds=3)
+    soon, later = received + STRANGE_AFTER / 2, received + STRANGE_AFTER
+    assert not (await store.inbox.pending(strangers, 10, soon)).deliveries, "a newer configuration may know the source"
+    assert [each.id for each in (await store.inbox.pending(strangers, 10, later)).deliveries] == [ids[3]]
+    assert not (await store.inbox.pending(Lane("b"), 10, NOW)).deliveries
