@@ -80,9 +80,11 @@ _BY_IDENTITY = select(links).where(_one_of(tuple_(links.c.source, links.c.ticket
 _LOCK = _BY_ID.with_for_update(skip_locked=True)
 _LIVE = (
     select(links)
-    .where(_HERE, links.c.id > bindparam("after"), LIVE)
+    .where(
+        _HERE, links.c.id > bindparam("after", literal_execute=True), LIVE
+    )  # a plan for any page would read the whole table
     .order_by(links.c.id)
-    .limit(bindparam("limit", type_=Integer, literal_execute=True))  # else a plan that is kept may read the whole table
+    .limit(bindparam("limit", type_=Integer))
 )
 _GENERATIONS = (
     select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id), "tickets")).order_by(links.c.generation)

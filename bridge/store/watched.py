@@ -65,13 +65,13 @@ _LINKED = (
     .where(links.c.source == _SOURCE, links.c.ticket_id.in_(_IDS))
     .order_by(links.c.generation)
 )
-# literals let the engines see that the partial index applies, and that few rows are wanted, whatever plan they keep
+# literals let the engines see that the partial index applies, and where a page begins: a plan for any page would read the whole table
 _IS_OPEN: BindParameter[Any] = bindparam("open", TicketState.OPEN.value, literal_execute=True)
 _OPEN = and_(links.c.source == _SOURCE, links.c.ticket_state == _IS_OPEN)
 _COUNT_OPEN = select(func.count()).select_from(links).where(_OPEN)
 _NEXT_OPEN = (
     select(links.c.id, links.c.ticket_id, links.c.version, links.c.ticket_key)
-    .where(_OPEN, links.c.id > bindparam("after"))
+    .where(_OPEN, links.c.id > bindparam("after", literal_execute=True))
     .order_by(links.c.id)
-    .limit(bindparam("limit", type_=Integer, literal_execute=True))
+    .limit(bindparam("limit", type_=Integer))
 )
