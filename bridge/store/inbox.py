@@ -97,9 +97,7 @@ class Inbox:
         for request in requests:
             for delivery in request:
                 fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
-        rows = [
-            _row(fresh[key]) for key in sorted(fresh)
-        ]  # in one order, so that two replicas do not wait for each other
+        rows = [_row(fresh[key]) for key in sorted(fresh)]  # in one order: two replicas may have the same ones
         async with self._database.writing() as connection:
             stored = (await connection.execute(self._insert, rows)).all() if rows else []
             for source in {row.source for row in stored}:

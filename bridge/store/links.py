@@ -174,22 +174,23 @@ class Links:
                 if step is not None and step is not Step.REOPEN
             ]
             await self.save(connection, [*idle, *(each.link for each in claimed)], now)
-        reopened = [link for link, step in planned if step is Step.REOPEN]
-        with suppress(StoreUnavailable):  # they are due as before
-            if reopened and await self._reopen(reopened, now, terms.reopen):
-                self._on_due()
-        if idle:
+        reopened: list[Link] = []
+        with suppress(StoreUnavailable):  # what is to be reopened is due as before
+            reopened = await self._reopen([link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
+        if idle or reopened:
             self._on_due()
         return claimed
 
-    async def _reopen(self, links_due: Sequence[Link], now: datetime, reopen: Reopen) -> int:
-        """End these generations and begin the next ones, where that is still to be done; how many. What cannot be rendered is parked.
+    async def _reopen(self, wanted: Sequence[Link], now: datetime, reopen: Reopen) -> list[Link]:
+        """End these generations and begin the next ones, where that is still to be done; what cannot be rendered is parked.
 
-        A transaction of its own: the tickets are to be locked before the links.
+        In a transaction of its own: the tickets are to be locked before the links.
         """
         changed: list[Link] = []
+        if not wanted:
+            return changed
         async with self._database.writing() as connection:
-            known = await self.known(connection, {(link.source, link.ticket_id) for link in links_due}, now)
+            known = await self.known(connection, {(link.source, link.ticket_id) for link in wanted}, now)
             for snapshot, link in known.values():
                 if link is None or not _may_reopen(link, now):
                     continue
@@ -200,7 +201,7 @@ class Links:
                 else:
                     changed += [replace(link, ticket_state=TicketState.CLOSED, due_at=None, leased_until=None), begun]
             await self.save(connection, changed, now)
-        return len(changed)
+        return changed
 
     async def settle(self, result: Result) -> Link | None:
         """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""

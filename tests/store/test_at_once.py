@@ -33,7 +33,7 @@ def database_url(postgresql: Any) -> str:
 
 async def somebody_waits(store: Store, how_many: int = 1) -> None:
     """Until so many wait for a lock."""
-    async with asyncio.timeout(20), store.database.reading() as connection:
+    async with asyncio.timeout(60), store.database.reading() as connection:
         while (await connection.execute(_WAITING)).scalar_one() < how_many:  # noqa: ASYNC110 - a backend
             await asyncio.sleep(0.01)
 
@@ -176,7 +176,7 @@ async def test_listening_outlives_a_connection_that_ends_before_it_listens(
     monkeypatch.setattr(AsyncConnection, "get_raw_connection", cut_once)
     heard: asyncio.Queue[str | None] = asyncio.Queue()
     listening = asyncio.create_task(second_store.signals.listen(heard.put_nowait))
-    assert await asyncio.wait_for(heard.get(), 20) is None, "it listens, and anything may have been missed"
+    assert await asyncio.wait_for(heard.get(), 60) is None, "it listens, and anything may have been missed"
     assert cut.is_set()
     listening.cancel()
 
