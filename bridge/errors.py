@@ -56,6 +56,10 @@ class StoreUnavailable(BridgeError):
     """The database could not take or give what was asked; nothing was changed."""
 
 
+class Deadlock(StoreUnavailable):
+    """Two transactions waited for each other, and the database has undone this one; done again at once, it goes well."""
+
+
 class Unstorable(BridgeError):
     """A value that no repetition will store: nested too deeply, too large a number, a text that the engine cannot hold."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.errors import StoreUnavailable, Unstorable
+from bridge.errors import Deadlock, StoreUnavailable, Unstorable
 
 LOCK_TIMEOUT_S = 5
 """How long a transaction waits for another process's lock before its caller is told that the store is not available."""
@@ -141,10 +141,13 @@ class _translated:  # noqa: N801 - reads as the statement that it is
             return
         if isinstance(error, OverflowError | RecursionError) or _is_of_the_value(error):
             raise Unstorable(f"the database cannot hold it: {_words(error)}") from error
+        if isinstance(error, DBAPIError) and _sqlstate(error) == _DEADLOCK:
+            raise Deadlock(f"the database undid a transaction: {_words(error)}") from error
         if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
             raise StoreUnavailable(f"the database does not answer as it should: {_words(error)}") from error
 
 
+_DEADLOCK = "40P01"
 _OF_THE_VALUE = ("22", "54")
 """SQLSTATE classes that speak of the data, not of the server: PostgreSQL, appendix A."""
 
@@ -155,8 +158,12 @@ def _is_of_the_value(error: BaseException | None) -> bool:
     if not isinstance(error, DBAPIError):  # a value could not even be made a parameter
         return True
     cause = getattr(error.orig, "__cause__", None)
-    state = getattr(error.orig, "sqlstate", None) or getattr(cause, "sqlstate", None) or ""
-    return isinstance(error, DataError) or isinstance(cause, ValueError) or state[:2] in _OF_THE_VALUE
+    return isinstance(error, DataError) or isinstance(cause, ValueError) or _sqlstate(error)[:2] in _OF_THE_VALUE
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    cause = getattr(error.orig, "__cause__", None)
+    return getattr(error.orig, "sqlstate", None) or getattr(cause, "sqlstate", None) or ""
 
 
 def _words(error: BaseException | None) -> str:

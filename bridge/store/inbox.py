@@ -1,15 +1,28 @@
 """The inbox: deliveries as they came. Append-only but for what became of each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, Select, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.errors import Deadlock
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
 from bridge.store.database import Database, many
 from bridge.store.group_commit import GroupCommit
@@ -97,16 +110,24 @@ class Inbox:
         for request in requests:
             for delivery in request:
                 fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
-        rows = [_row(fresh[key]) for key in sorted(fresh)]  # in one order: two replicas may have the same ones
-        async with self._database.writing() as connection:
-            stored = (await connection.execute(self._insert, rows)).all() if rows else []
-            for source in {row.source for row in stored}:
-                await self._signals.delivered(connection, source)
+        try:
+            stored = await self._store(fresh.values())
+        except Deadlock:  # with another replica that has the same ones, in another order: it has gone first
+            stored = await self._store(fresh.values())
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
         for source in {source for source, _ in ids}:
             self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
+
+    async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
+        """The rows of those that are new, in the order of their arrival."""
+        rows = [_row(delivery) for delivery in fresh]
+        async with self._database.writing() as connection:
+            stored = (await connection.execute(self._insert, rows)).all() if rows else []
+            for source in {row.source for row in stored}:
+                await self._signals.delivered(connection, source)
+        return stored
 
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
