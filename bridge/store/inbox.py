@@ -131,9 +131,10 @@ class Inbox:
 
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
-        wanted = {"limit": limit} if lane.source is not None else {"limit": limit, "strange": now - STRANGE_AFTER}
+        strange = None if lane.source is not None else now - STRANGE_AFTER
         async with self._database.reading() as connection:
-            found = [(row[0], row[1]) for row in await connection.execute(_sizes(lane), wanted)]
+            waiting = await connection.execute(_sizes(lane), {"limit": limit})
+            found = [(row.id, row.size) for row in waiting if strange is None or row.received_at <= strange]
             if not found:
                 return Batch([], more=False)
             sizes = accumulate(size for _, size in found)
@@ -251,9 +252,8 @@ def _pending(*columns: Any) -> Select[Any]:
 
 @cache
 def _sizes(lane: Lane) -> Select[Any]:
-    sizes = _pending(deliveries.c.id, func.length(deliveries.c.body)).where(_of(lane))
-    if lane.source is None:
-        sizes = sizes.where(deliveries.c.received_at <= bindparam("strange"))
+    size = func.length(deliveries.c.body).label("size")
+    sizes = _pending(deliveries.c.id, size, deliveries.c.received_at).where(_of(lane))
     return sizes.order_by(deliveries.c.id).limit(bindparam("limit", type_=Integer))
 
 
