@@ -1,13 +1,16 @@
-"""Which index PostgreSQL takes for the statements that run all day, in a large table, with a plan that is kept for any parameters."""
+"""Which index is taken for the statements that run all day: on PostgreSQL in a large table, with a plan that is kept for any parameters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.dialects import sqlite
 
-from bridge.store import Lane, Store
+from bridge.store import Database, Lane, Store, upgrade
+from bridge.store.inbox import _sizes
 from bridge.store.reconciling import Reconciling
 from tests.conftest import new_postgresql_database
 from tests.store.test_inbox import delivery
@@ -75,6 +78,17 @@ async def plan_of(store: Store, statement: str, parameters: tuple[Any, ...]) -> 
         rows = await driver.fetch(f"EXPLAIN EXECUTE looked_at{f'({values})' if parameters else ''}")
         await driver.execute("DEALLOCATE looked_at")
     return "\n".join(row[0] for row in rows)
+
+
+async def test_sqlite_finds_what_waits_by_the_index_too(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(database)
+    for lane in (Lane("jira"), Lane(None, but=("jira",))):
+        statement = str(_sizes(lane).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+        async with database.reading() as connection:
+            plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+        assert all("USING INDEX deliveries_waiting" in line for line in plan), f"{statement}\n{plan}"
+    await database.close()
 
 
 async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(full: Store) -> None:
