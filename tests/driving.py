@@ -154,11 +154,11 @@ async def settled(bridge: Bridge) -> list[dict[str, Any]]:
     return await bridge.links()
 
 
-async def tasks_are(world: World, *completions: int) -> Sequence[Task]:
+async def tasks_are(world: World, *completions: int, within: float = 30) -> Sequence[Task]:
     """Wait until there are just these tasks, completed so many times."""
 
     async def there() -> bool:
         return [task.completions for task in world.all_tasks()] == list(completions)
 
-    await until(there, f"tasks completed {completions} times")
+    await until(there, f"tasks completed {completions} times", within)
     return world.all_tasks()

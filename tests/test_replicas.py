@@ -119,8 +119,8 @@ async def test_a_replica_takes_what_another_received_and_left(tmp_path: Path, po
         async with bridge_process(path) as first, bridge_process(path), httpx.AsyncClient(base_url=first.url) as http:
             for number in range(10):
                 assert (await Bridge(first.url, http).hook(jira_event(number + 1))).status_code == 202
-            first.kill()
-            await tasks_are(world, *[0] * 10)
+            first.kill()  # a link that it had claimed is another's once its lease has ended, 34 s after the claim
+            await tasks_are(world, *[0] * 10, within=90)
 
 
 async def test_17_two_replicas_hear_of_one_ticket_at_the_same_instant(tmp_path: Path, postgresql: Any) -> None:
