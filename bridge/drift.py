@@ -156,7 +156,7 @@ def _to_find(link: Link, seen: SeenTask | None) -> Link:
         task_id=None,
         task_state=TaskState.UNKNOWN,
         create_sent_at=made_at or link.create_sent_at or link.created_at,
-        create_safe_at=None,
+        safe_at=None,
         request=_request(link, seen),
     )
 

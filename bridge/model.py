@@ -25,6 +25,14 @@ OWN = "@"
 """How names in `Facts` begin that are the bridge's; no tracker's field does."""
 
 
+def without_own_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A tracker's fields without the names that are the bridge's."""
+    kept = dict(fields)
+    for name in [name for name in kept if OWN in name and name.startswith(OWN)]:  # `in` costs a third of the call
+        del kept[name]
+    return kept
+
+
 class TicketState(StrEnum):
     """What the tracker says of a ticket. Closed is a state, not an event."""
 
@@ -204,8 +212,10 @@ class Link:
     task_state: TaskState = TaskState.ABSENT
     task_id: TaskId | None = None
     create_sent_at: datetime | None = None
-    create_safe_at: datetime | None = None  # from then on, nothing of that CreateTask is under way any more
-    ended_version: str = ""  # the ticket's version for which the task was ended, or seen to have ended
+    safe_at: datetime | None = (
+        None  # from then on, nothing of the last call that makes or ends the task is under way any more
+    )
+    ended_version: str = ""  # the ticket's version for which the task was told to end, or seen to have ended
     told: Mapping[str, str | None] = field(default_factory=dict)  # since CreateTask; None: a call's answer is not known
     refused: Mapping[str, Refusal] = field(default_factory=dict)
 

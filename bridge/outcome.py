@@ -76,14 +76,22 @@ def _went_well(link: Link, outcome: Outcome, at_version: str) -> Link:
     if outcome.task is None:
         return _found_nothing(link, outcome)
     ended = outcome.task.state in (TaskState.COMPLETED, TaskState.GONE)
-    return replace(
+    link = replace(
         link,
         task_id=outcome.task.id,
         task_state=outcome.task.state,
-        ended_version=(link.ended_version or at_version) if ended else "",
+        ended_version=(link.ended_version or at_version) if ended else link.ended_version,
         told={**link.told, **outcome.told},
         refused=_still_refused(link, outcome),
     )
+    return link if ended else _found_open(link, outcome)
+
+
+def _found_open(link: Link, outcome: Outcome) -> Link:
+    """The task is open. It stays so for certain only when no request that ends it can be under way any more."""
+    if link.ended_version and link.safe_at is not None and outcome.started_at < link.safe_at:
+        return replace(link, due_at=link.safe_at) if plan(link) is Step.FIND else link
+    return replace(link, ended_version="")
 
 
 def _still_refused(link: Link, outcome: Outcome) -> Mapping[str, Refusal]:
@@ -93,9 +101,9 @@ def _still_refused(link: Link, outcome: Outcome) -> Mapping[str, Refusal]:
 
 def _found_nothing(link: Link, outcome: Outcome) -> Link:
     """No task has the link's key. That is certain only when the request that may make one cannot be under way any more."""
-    if link.create_safe_at is not None and outcome.started_at < link.create_safe_at:
-        return replace(link, due_at=link.create_safe_at)
-    return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
+    if link.safe_at is not None and outcome.started_at < link.safe_at:
+        return replace(link, due_at=link.safe_at)
+    return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
 
 
 def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, waits: Waits) -> Link:
@@ -116,9 +124,12 @@ def _intent(link: Link, outcome: Outcome, error: RemoteError, waits: Waits) -> L
     if outcome.step in (Step.FIND, Step.EDIT, Step.ASSIGN):  # the last two can be done again
         return link
     unclear = isinstance(error, Unknown) or (isinstance(error, Unavailable) and error.sent)
-    if outcome.step is not Step.CREATE:
-        return link if unclear else replace(link, task_state=TaskState.OPEN, ended_version="")
+    if not unclear and outcome.step is Step.CREATE:
+        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
     if not unclear:
-        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
-    settles = SETTLE if isinstance(error, Unknown) and error.answered else waits.timeout
-    return replace(link, create_safe_at=outcome.finished_at + settles)
+        return replace(link, task_state=TaskState.OPEN)  # an earlier try may be under way still: see `_found_open`
+    answered = isinstance(error, Unknown) and error.answered
+    settles = (
+        SETTLE if answered and outcome.step is Step.CREATE else waits.timeout
+    )  # of an end an earlier try may be under way
+    return replace(link, safe_at=outcome.finished_at + settles)

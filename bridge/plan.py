@@ -5,6 +5,7 @@
     open     | absent            | create
     open     | open              | edit, if Orchestrator was not told the title or priority that the task should show; then assign, if
              |                   | it was not told whose it should be; else nothing. By route; what it refused is not asked again
+             | but find, while a call that was to end it may still take effect: the ticket closed, and is open again
     open     | completed or gone | reopen (a new generation) if the ticket was closed since and the route wants it, else nothing
     closed   | absent            | create, if the ticket was open before; on its first sight closed: nothing, or by route create
     closed   | open              | complete
@@ -42,7 +43,7 @@ def _open(link: Link) -> Step | None:
         case TaskState.ABSENT:
             return Step.CREATE
         case TaskState.OPEN:
-            return _following(link)
+            return Step.FIND if link.ended_version else _following(link)
         case TaskState.COMPLETED | TaskState.GONE if link.reopened and link.policy.on_reopen == "new_task":
             return Step.REOPEN
         case _:

@@ -18,7 +18,7 @@ LATER = NOW + timedelta(seconds=1)
 SENT = a_link(
     task_state=TaskState.UNKNOWN,
     create_sent_at=NOW,
-    create_safe_at=NOW + TIMEOUT,
+    safe_at=NOW + TIMEOUT,
     leased_until=NOW + TIMEOUT,
     due_at=NOW,
 )
@@ -65,7 +65,7 @@ def test_a_ticket_that_reopened_while_its_task_was_completed_gets_a_new_generati
 )
 def test_a_clear_failure_takes_the_intent_back(error: RemoteError) -> None:
     link = after(SENT, Step.CREATE, error=error)
-    assert (link.task_state, link.create_sent_at, link.create_safe_at) == (TaskState.ABSENT, None, None)
+    assert (link.task_state, link.create_sent_at, link.safe_at) == (TaskState.ABSENT, None, None)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_clear_failure_takes_the_intent_back(error: RemoteError) -> None:
 )
 def test_an_unclear_failure_leads_to_a_find(error: RemoteError, safe_at: object) -> None:
     link = after(SENT, Step.CREATE, error=error)
-    assert (plan(link), link.create_safe_at) == (Step.FIND, safe_at)
+    assert (plan(link), link.safe_at) == (Step.FIND, safe_at)
 
 
 def test_what_a_find_finds_is_adopted() -> None:
@@ -93,8 +93,44 @@ def test_a_find_that_finds_nothing_too_early_waits() -> None:
 
 
 def test_a_find_that_finds_nothing_when_nothing_can_be_under_way_leads_to_a_create() -> None:
-    link = after(replace(SENT, create_safe_at=NOW), Step.FIND)
+    link = after(replace(SENT, safe_at=NOW), Step.FIND)
     assert (plan(link), link.due_at) == (Step.CREATE, LATER)
+
+
+ENDING = replace(CLOSING, task_state=TaskState.UNKNOWN, ended_version="2", safe_at=NOW + TIMEOUT)
+TASK = Task(TaskId(7), TaskState.OPEN)
+
+
+def test_a_task_that_is_still_open_is_completed_once_more_at_once() -> None:
+    link = after(ENDING, Step.FIND, task=TASK)
+    assert (plan(link), link.due_at) == (Step.COMPLETE, LATER)
+
+
+def test_a_task_that_may_still_end_is_looked_at_again_when_its_ticket_is_open() -> None:
+    """Nobody would notice otherwise: an open ticket without a task."""
+    reopened = replace(ENDING, ticket_state=TicketState.OPEN, version="3")
+    early = after(reopened, Step.FIND, task=TASK)
+    assert (plan(early), early.due_at, early.ended_version) == (Step.FIND, NOW + TIMEOUT, "2")
+    ended = after(early, Step.FIND, task=Task(TaskId(7), TaskState.COMPLETED))
+    assert plan(ended) is Step.REOPEN
+    certain = after(replace(early, safe_at=NOW), Step.FIND, task=TASK)
+    assert (plan(certain), certain.due_at, certain.ended_version) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RateLimited("slow", retry_after=BACKOFF, status=429),
+        Unknown("500", answered=True, status=500),
+        Unknown("lost", answered=False),
+    ],
+)
+def test_a_failure_says_nothing_of_the_tries_before_it(error: RemoteError) -> None:
+    reopened = replace(ENDING, ticket_state=TicketState.OPEN, version="3")
+    link = after(reopened, Step.COMPLETE, error=error, at="2")
+    assert plan(link) is Step.FIND
+    assert link.safe_at is not None
+    assert link.safe_at >= NOW + TIMEOUT
 
 
 def test_the_destinations_failures_leave_the_link_due() -> None:

@@ -16,6 +16,7 @@ CASES = [
     (OPEN, UNKNOWN, {}, Step.FIND),
     (OPEN, TASK_OPEN, {}, None),
     (OPEN, TASK_OPEN, {"closed_version": "2"}, None),  # reopened before its task was completed: the task goes on
+    (OPEN, TASK_OPEN, {"closed_version": "2", "ended_version": "2"}, Step.FIND),  # … but it may be completed any moment
     (OPEN, TASK_OPEN, {"shows": {"title": "t"}}, None),  # as it was created
     (OPEN, TASK_OPEN, {"shows": {"title": "new"}}, Step.EDIT),
     (OPEN, TASK_OPEN, {"shows": {"priority": "Low"}}, Step.EDIT),

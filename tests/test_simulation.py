@@ -21,6 +21,8 @@ WITHIN = 1000
 
 FAILED_ONCE = {
     1069: "a link that needed nothing kept the lease of its dead worker for ever",
+    420345: "a task was seen open, the ticket reopened, and a CompleteTask from before ended the task",
+    435906: "the same, where a later CompleteTask was refused in between",
 }
 """Seeds that found a bug in the core, and which."""
 

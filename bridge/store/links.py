@@ -368,9 +368,9 @@ def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
     link = replace(link, claim=link.claim + 1, leased_until=now + terms.lease)
     match step:
         case Step.CREATE:
-            return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, create_safe_at=now + terms.timeout)
+            return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, safe_at=now + terms.timeout)
         case Step.COMPLETE | Step.DELETE:
-            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version)
+            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version, safe_at=now + terms.timeout)
         case Step.EDIT:
             return _telling(link, EDITED)
         case Step.ASSIGN:

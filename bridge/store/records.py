@@ -36,7 +36,6 @@ _AS_IT_IS = (
     "closed_version",
     "seen_open",
     "create_sent_at",
-    "create_safe_at",
     "ended_version",
     "due_at",
     "leased_until",
@@ -63,6 +62,7 @@ def link_of(row: Row[Any]) -> Link:
         task_state=TaskState(row.task_state),
         task_id=None if row.task_id is None else TaskId(row.task_id),
         told=row.told or {},
+        safe_at=row.create_safe_at,
         refused={name: Refusal(**refusal) for name, refusal in (row.refused or {}).items()},
         **{name: fields[name] for name in _AS_IT_IS},
     )
@@ -80,6 +80,7 @@ def row_of(link: Link) -> dict[str, Any]:
         "task_id": link.task_id,
         "told": link.told or None,
         "refused": link.refused or None,
+        "create_safe_at": link.safe_at,
         **{name: getattr(link, name) for name in _AS_IT_IS},
     }
 

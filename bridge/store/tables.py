@@ -143,7 +143,7 @@ links = Table(
     Column("task_state", Text, nullable=False),
     Column("task_id", BigInteger),
     Column("create_sent_at", Moment),
-    Column("create_safe_at", Moment),
+    Column("create_safe_at", Moment),  # `safe_at`, which was CreateTask's alone when the column got its name
     Column("ended_version", Text, nullable=False),
     Column("told", Document),
     Column("refused", Document),

@@ -246,7 +246,7 @@ def next_generation(link: Link, deployment: str, now: datetime) -> Link:
         task_state=TaskState.ABSENT,
         task_id=None,
         create_sent_at=None,
-        create_safe_at=None,
+        safe_at=None,
         ended_version="",
         told={},
         refused={},

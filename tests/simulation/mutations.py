@@ -69,7 +69,7 @@ def no_patience(patch: pytest.MonkeyPatch) -> None:
     """What is not found is created at once, while the request before may still be under way."""
 
     def hasty(link: Link, _outcome: Outcome) -> Link:
-        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, create_safe_at=None)
+        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
 
     patch.setattr(outcome, "_found_nothing", hasty)
 

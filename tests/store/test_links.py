@@ -230,7 +230,7 @@ async def test_release_frees_what_a_killed_process_had_leased(store: Store) -> N
     await claim(store)
     assert await store.links.release(NOW + 60 * SECOND) == 1
     (again,) = await claim(store)
-    assert (again.step, again.link.create_safe_at) == (Step.FIND, NOW + 60 * SECOND)
+    assert (again.step, again.link.safe_at) == (Step.FIND, NOW + 60 * SECOND)
 
 
 async def test_a_dead_workers_lease_of_a_link_that_needs_nothing_any_more_is_freed(store: Store) -> None:
