@@ -20,6 +20,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.errors import Deadlock, StoreUnavailable, Unstorable
+from bridge.store.sqlite import connect as connect_sqlite
 
 LOCK_TIMEOUT_S = 5
 """How long a transaction waits for another process's lock before its caller is told that the store is not available."""
@@ -183,7 +184,7 @@ def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
         hide_parameters=True,
         pool_timeout=LOCK_TIMEOUT_S * 2,
         skip_autocommit_rollback=not writes,
-        connect_args={"timeout": LOCK_TIMEOUT_S},
+        connect_args={"timeout": LOCK_TIMEOUT_S, "async_creator_fn": connect_sqlite},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
