@@ -6,6 +6,7 @@ There is one commit in flight and no lingering: at rest a commit holds one item,
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from bridge.errors import StoreUnavailable
@@ -47,6 +48,11 @@ class GroupCommit(Generic[Item, Result]):
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
+
+    async def lull(self, within: timedelta) -> None:
+        """Returns when nobody waits for a commit, at the latest after this long."""
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=within.total_seconds())
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """What fits into one batch; one item always does."""

@@ -129,6 +129,10 @@ class Inbox:
                 await self._signals.delivered(connection, source)
         return stored
 
+    async def lull(self, within: timedelta) -> None:
+        """Returns when nobody waits for a delivery to be stored, at the latest after this long."""
+        await self._commits.lull(within)
+
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
         strange = None if lane.source is not None else now - STRANGE_AFTER

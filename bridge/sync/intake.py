@@ -5,7 +5,7 @@ Each source has an intake of its own, so that a tracker that answers slowly dela
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,6 +19,9 @@ from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
 BATCH = 100
+
+COURTESY = timedelta(milliseconds=250)
+"""How long a batch lets those go first who wait for an acknowledgement: a tracker gives up, the inbox does not."""
 
 UNASKED = "its tracker could not be asked"
 """How the reason begins of a delivery that was decided without it, or waits for it."""
@@ -71,6 +74,7 @@ class Intake:
             self._owes = False
         more = True
         while more:
+            await self._store.inbox.lull(COURTESY)
             batch = await self._store.inbox.pending(self._lane, BATCH, self._clock())
             more = batch.more
             try:
