@@ -41,6 +41,8 @@ def fold(snapshot: Snapshot, observation: Observation) -> Snapshot:
 
 
 def _merge(layers: Mapping[str, Facts], observation: Observation) -> dict[str, Facts]:
+    if not layers:
+        return {observation.version: observation.facts} if observation.facts else {}
     known_newer = {name for version, layer in layers.items() if version >= observation.version for name in layer}
     heard = {name: value for name, value in observation.facts.items() if name not in known_newer}
     merged: dict[str, Facts] = {

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from bridge.config import JiraSource
-from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
+from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, as_object, as_text, clean, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, as_object, as_text, clean, milliseconds, version
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""

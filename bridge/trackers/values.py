@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from bridge.model import OWN, TicketState, Version
+from bridge.model import TicketState, Version
 
 _MAX_MILLISECONDS = 10**14  # the year 5138: a greater number is no time
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
@@ -61,8 +61,3 @@ def version(updated: int, emitted: int, state: TicketState | None, facts: Mappin
 def digest(value: Any) -> str:
     """The same for equal JSON values, whatever the order of their names."""
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def without_own_names(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A tracker's fields; a name that begins with `@` would be taken for one of ours."""
-    return {name: value for name, value in fields.items() if not name.startswith(OWN)}

@@ -12,10 +12,10 @@ from typing import Any
 from bridge import templates
 from bridge.config import TicketTemplates, WebhookSource
 from bridge.errors import Problem, TemplateError
-from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
+from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, clean, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, clean, milliseconds, version
 
 NAMES: templates.Names = {"fields": None}
 """What the templates of `ticket` see."""

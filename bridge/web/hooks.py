@@ -75,7 +75,7 @@ class Receiver:
             raise HTTPException(404)
         body = b""
         try:
-            verify_token(source, request.headers, request.query_params, token)
+            verify_token(source, request.headers, request.query_params if source.verify == "query" else {}, token)
             body = await self._body(request)
             verify_body(source, request.headers, body)
             ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))

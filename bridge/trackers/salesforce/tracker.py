@@ -10,12 +10,12 @@ from typing import Any
 
 from bridge.config import SalesforceSource
 from bridge.errors import Refused
-from bridge.model import EVENT, KEY, URL, Facts, Observation, Ticket, TicketState
+from bridge.model import EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
 from bridge.trackers.salesforce.ids import normal_id, same_org
 from bridge.trackers.salesforce.messages import RecordMessage, encode_all, record_messages
-from bridge.trackers.values import as_email, as_object, as_text, clean, digest, milliseconds, version, without_own_names
+from bridge.trackers.values import as_email, as_object, as_text, clean, digest, milliseconds, version
 
 STANDARD_FIELDS: Mapping[str, Sequence[str]] = {
     "key": ("CaseNumber", "WorkOrderNumber", "Name"),
