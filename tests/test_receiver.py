@@ -197,6 +197,28 @@ async def test_a_delivery_that_cannot_be_committed_is_503_and_the_service_recove
         assert (await bridge.http.get("/readyz")).status_code == 200
 
 
+async def test_what_cannot_be_held_is_refused_and_what_is_held_is_answered(tmp_path: Path) -> None:
+    """More than 64 MiB at once, while no commit ends."""
+    bodies = [body_of(jira_event(number, padding="x" * 4_000_000)) for number in range(1, 25)]
+    async with bridge_running(configured(tmp_path)) as bridge:
+        other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None, timeout=10)
+        other.execute("BEGIN EXCLUSIVE")
+        sending = [asyncio.create_task(bridge.hook(body)) for body in bodies]
+        refused, waiting = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+        assert waiting
+        for task in refused:
+            answer = task.result()
+            assert_problem(answer, 503, "more webhooks are under way than can be held; send it again")
+            assert int(answer.headers["retry-after"]) > 0
+        other.execute("ROLLBACK")
+        other.close()
+        statuses = [answer.status_code for answer in await asyncio.gather(*sending)]
+        assert 14 <= statuses.count(202) <= 16
+        assert statuses.count(503) == len(bodies) - statuses.count(202)
+        assert len(await bridge.deliveries()) == statuses.count(202)
+        assert (await bridge.hook(BODY)).status_code == 202
+
+
 # -- who may see what --------------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """`bridge run`: the service."""
 
 import asyncio
+import gc
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,8 +58,12 @@ async def _serve(config: "Config", given: "socket | None") -> None:
         await _prepare_database(config)
         stop = _stop_event()
         watch_lifeline(stop)
-        async with running(config) as service, serving(create_app(service), host, port, on=given) as url:
+        async with (
+            running(config) as service,
+            serving(create_app(service), host, port, on=given, proxy_headers=False) as url,
+        ):
             _announce(service, url)
+            gc.freeze()  # what a service is made of stays: no collection needs to look through it
             await stop.wait()
             _log.info("stopping: what is under way ends first")
     _log.info("stopped")

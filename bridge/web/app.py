@@ -15,13 +15,19 @@ from bridge.web.health import healthz, readiness
 from bridge.web.hooks import RETRY_AFTER_S, Receiver
 from bridge.web.metrics import Metrics
 from bridge.web.problems import on_http_exception, on_mistake, problem
+from bridge.web.room import Room
+
+LEAST_ROOM = 64 * 1024 * 1024
+"""Bytes of webhooks that are held at once, or two of the longest."""
 
 
 def create_app(service: Service) -> Starlette:
     """The web application of a running service."""
     config, store = service.config, service.store
     metrics = Metrics()
-    receiver = Receiver(config.sources, service.trackers, store, service.clock, config.server.max_body_bytes, metrics)
+    longest = config.server.max_body_bytes
+    room = Room(max(LEAST_ROOM, 2 * longest))
+    receiver = Receiver(config.sources, service.trackers, store, service.clock, longest, room, metrics)
     api = Api(store, service.clock, service.refresh, service.polled)
 
     async def readyz(_request: Request) -> Response:
@@ -41,8 +47,8 @@ def create_app(service: Service) -> Starlette:
 
     application = Starlette(
         routes=[
-            Route("/hooks/{source}", receiver.receive, methods=["POST"]),
-            Route("/hooks/{source}/{token}", receiver.receive, methods=["POST"]),
+            Route("/hooks/{source}", receiver, methods=["POST"]),
+            Route("/hooks/{source}/{token}", receiver, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             admin("/metrics", metrics_text),

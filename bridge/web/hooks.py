@@ -12,6 +12,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bridge.config import SalesforceSource, Source
 from bridge.errors import MalformedBody, Refused, StoreUnavailable, Unstorable
@@ -23,6 +24,7 @@ from bridge.trackers.salesforce import is_json
 from bridge.web import soap
 from bridge.web.metrics import Metrics
 from bridge.web.problems import problem
+from bridge.web.room import NoRoom, Place, Room
 from bridge.web.verify import verify_body, verify_token
 
 RETRY_AFTER_S = 5
@@ -62,7 +64,13 @@ class Receiver:
     store: Store
     clock: Clock
     max_body_bytes: int
+    room: Room
     metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application of its own: this path is the busy one."""
+        response = await self.receive(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def receive(self, request: Request) -> Response:
         """`POST /hooks/{source}`, and `POST /hooks/{source}/{token}` where the path proves the sender."""
@@ -76,10 +84,11 @@ class Receiver:
         body = b""
         try:
             verify_token(source, request.headers, request.query_params if source.verify == "query" else {}, token)
-            body = await self._body(request)
-            verify_body(source, request.headers, body)
-            ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))
-        except (Refused, TooLarge, MalformedBody, Unstorable, ClientDisconnect, StoreUnavailable) as error:
+            with self.room.place() as place:
+                body = await self._body(request, place)
+                verify_body(source, request.headers, body)
+                ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))
+        except (Refused, TooLarge, MalformedBody, Unstorable, ClientDisconnect, NoRoom, StoreUnavailable) as error:
             failure = self._failure(name, error)
             self.metrics.received(name, failure.result)
             refuse = soap.fault if _speaks_soap(source, request.headers, body) else problem
@@ -87,8 +96,8 @@ class Receiver:
         self.metrics.received(name, "accepted")
         return soap.ack() if _speaks_soap(source, request.headers, body) else _accepted(ids)
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, never more of it than the limit."""
+    async def _body(self, request: Request, place: Place) -> bytes:
+        """The body, never more of it than the limit and the place allow."""
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_body_bytes:
             raise TooLarge
@@ -98,6 +107,7 @@ class Receiver:
             size += len(chunk)
             if size > self.max_body_bytes:
                 raise TooLarge
+            place.grow(len(chunk))
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -132,6 +142,9 @@ class Receiver:
                 return Failure("too_large", 413, detail, {"Connection": "close"})
             case ClientDisconnect():
                 return Failure("cut", 400, "the connection ended before the body did")
+            case NoRoom():
+                headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
+                return Failure("unavailable", 503, f"{error}; send it again", headers)
             case StoreUnavailable():
                 _log.error("webhook not committed", source=source, error=str(error))
                 detail = "the delivery could not be committed; send it again"
