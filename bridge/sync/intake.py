@@ -3,7 +3,8 @@
 Each source has an intake of its own, so that a tracker that answers slowly delays no other's tickets.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +19,11 @@ from bridge.sync.look import Look, Looked
 from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
-BATCH = 100
+BATCH = 50
+"""Deliveries of one transaction. While it lasts, nobody else writes to SQLite: whoever waits for an acknowledgement waits for it."""
+
+_STRIDE = 10
+"""Messages that are read in one go: others have their turns in between."""
 
 COURTESY = timedelta(milliseconds=250)
 """How long a batch lets those go first who wait for an acknowledgement: a tracker gives up, the inbox does not."""
@@ -103,7 +108,7 @@ class Intake:
     async def _take(self, batch: Sequence[Delivery]) -> int:
         """Fold deliveries into their tickets and links; how many. They are read before the transaction, which is everybody's."""
         now = self._clock()
-        read = await self._looked([(delivery, self._read(delivery)) for delivery in batch])
+        read = await self._looked([(delivery, self._read(delivery)) async for delivery in _gently(batch)])
         async with self._store.database.writing() as connection:
             ours = await self._store.inbox.lock(connection, [delivery.id for delivery in batch])
             read = [(delivery, said) for delivery, said in read if delivery.id in ours]
@@ -180,6 +185,13 @@ class Intake:
                     log.debug("delivery ignored", reason=verdict.reason)
                 case _:
                     log.debug("delivery applied", note=verdict.reason)
+
+
+async def _gently(batch: Sequence[Delivery]) -> AsyncIterator[Delivery]:
+    for number, delivery in enumerate(batch, 1):
+        yield delivery
+        if number % _STRIDE == 0:
+            await asyncio.sleep(0)
 
 
 def judge(follower: Follower, delivery: Delivery, looked: Looked, known: Known, now: datetime) -> Judgement:
