@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import footprint, growth, loss, receiving, working
+from benchmarks import endurance, footprint, growth, loss, receiving, working
 from benchmarks.figures import Figure, table
 from benchmarks.servers import pinned
 
 
 async def _receiving() -> list[Figure]:
-    return receiving.figures(await receiving.measure(rounds=3, seconds=5))
+    return receiving.figures(await receiving.measure(rounds=8, seconds=1.5))
 
 
 PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
     "working": ("End to end, and at rest", lambda: working.measure(rounds=3, tickets=1000, times=200)),
     "growth": ("Beside a million links and three million deliveries", lambda: growth.measure(1_000_000, 3, 10, 30)),
     "footprint": ("Footprint", lambda: footprint.measure(rounds=5, seconds=10)),
+    "endurance": ("Half of the maximum for two minutes, then twice of it", lambda: endurance.measure(minutes=2)),
     "loss": ("Loss", lambda: loss.measure(kills=20)),
 }
 
