@@ -202,7 +202,8 @@ def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
 
         @event.listens_for(engine.sync_engine, "begin")
         def begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver: Any = connection.connection.driver_connection
+            driver.begin()
 
     return engine
 

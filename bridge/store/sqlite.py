@@ -1,4 +1,4 @@
-"""A connection to an SQLite file on which a statement is one trip to the connection's thread.
+"""A connection to an SQLite file on which a statement is one trip to the connection's thread, and BEGIN none.
 
 With aiosqlite's own cursor, a cursor, its statement, its rows and its end are a trip each, and two threads that hand each other the
 interpreter cost more than most statements do. SQLAlchemy fetches all rows at once in any case.
@@ -27,11 +27,11 @@ class Cursor:
 
     async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> None:
         """Run a statement, and fetch its rows."""
-        await self._connection.trip(self._run, sqlite3.Cursor.execute, statement, parameters)
+        await self._connection.trip(lambda driver: self._run(driver, sqlite3.Cursor.execute, statement, parameters))
 
     async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> None:
         """Run a statement for each of these."""
-        await self._connection.trip(self._run, sqlite3.Cursor.executemany, statement, parameters)
+        await self._connection.trip(lambda driver: self._run(driver, sqlite3.Cursor.executemany, statement, parameters))
 
     async def fetchall(self) -> Sequence[Any]:
         """The rows of the last statement."""
@@ -40,8 +40,8 @@ class Cursor:
     async def close(self) -> None:
         """Nothing is open."""
 
-    def _run(self, how: Any, statement: str, parameters: Any) -> None:
-        cursor = self._connection.driver.cursor()
+    def _run(self, driver: sqlite3.Connection, how: Any, statement: str, parameters: Any) -> None:
+        cursor = driver.cursor()
         try:
             how(cursor, statement, parameters)
             self._rows = cursor.fetchall() if cursor.description else ()
@@ -51,20 +51,47 @@ class Cursor:
 
 
 class Connection(aiosqlite.Connection):
-    """aiosqlite's, with cursors of ours."""
+    """aiosqlite's, with cursors of ours. A transaction that writes begins with its first statement."""
 
-    async def trip(self, run: Callable[..., None], *arguments: Any) -> None:
-        """Run a function on the thread."""
-        await self._execute(run, *arguments)  # type: ignore[no-untyped-call]
-
-    @property
-    def driver(self) -> sqlite3.Connection:
-        """The thread's own connection."""
-        return self._conn
+    _begins = False
+    _sent = _done = 0
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         """A cursor; making it is no trip."""
         return Cursor(self)
+
+    def begin(self) -> None:
+        """The next statement begins a transaction that writes: `BEGIN IMMEDIATE` goes with it."""
+        self._begins = True
+
+    async def trip(self, run: Callable[[sqlite3.Connection], None]) -> None:
+        """Run a function on the thread."""
+        begins, self._begins = self._begins, False
+        self._sent += 1
+        await self._execute(self._take, run, begins)  # type: ignore[no-untyped-call]
+
+    def _take(self, run: Callable[[sqlite3.Connection], None], begins: bool) -> None:
+        try:
+            if begins:
+                self._conn.execute("BEGIN IMMEDIATE").close()
+            run(self._conn)
+        finally:
+            self._done += 1
+
+    async def commit(self) -> None:
+        """Commit, if anything was begun."""
+        if self._is_open():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Undo, if anything was begun."""
+        if self._is_open():
+            await super().rollback()
+
+    def _is_open(self) -> bool:
+        """Whether there is a transaction, or a statement of somebody who was cancelled may still begin one."""
+        self._begins = False
+        return self._sent != self._done or self._conn.in_transaction
 
 
 def connect(database: str, **options: Any) -> Connection:
