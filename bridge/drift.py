@@ -157,6 +157,7 @@ def _to_find(link: Link, seen: SeenTask | None) -> Link:
         task_state=TaskState.UNKNOWN,
         create_sent_at=made_at or link.create_sent_at or link.created_at,
         safe_at=None,
+        ended_version="",
         request=_request(link, seen),
     )
 

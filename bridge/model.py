@@ -212,9 +212,7 @@ class Link:
     task_state: TaskState = TaskState.ABSENT
     task_id: TaskId | None = None
     create_sent_at: datetime | None = None
-    safe_at: datetime | None = (
-        None  # from then on, nothing of the last call that makes or ends the task is under way any more
-    )
+    safe_at: datetime | None = None  # from then on, nothing of the calls before is under way any more; None: nothing is
     ended_version: str = ""  # the ticket's version for which the task was told to end, or seen to have ended
     told: Mapping[str, str | None] = field(default_factory=dict)  # since CreateTask; None: a call's answer is not known
     refused: Mapping[str, Refusal] = field(default_factory=dict)

@@ -75,23 +75,26 @@ def _went_well(link: Link, outcome: Outcome, at_version: str) -> Link:
     link = replace(link, attempts=0, last_error=None)
     if outcome.task is None:
         return _found_nothing(link, outcome)
-    ended = outcome.task.state in (TaskState.COMPLETED, TaskState.GONE)
     link = replace(
         link,
         task_id=outcome.task.id,
         task_state=outcome.task.state,
-        ended_version=(link.ended_version or at_version) if ended else link.ended_version,
         told={**link.told, **outcome.told},
         refused=_still_refused(link, outcome),
     )
-    return link if ended else _found_open(link, outcome)
+    if outcome.task.state in (TaskState.COMPLETED, TaskState.GONE):
+        return replace(link, ended_version=link.ended_version or at_version, safe_at=None)
+    certain = link.safe_at is None or outcome.started_at >= link.safe_at
+    return replace(link, ended_version="", safe_at=None) if certain else _open_for_now(link, outcome)
 
 
-def _found_open(link: Link, outcome: Outcome) -> Link:
-    """The task is open. It stays so for certain only when no request that ends it can be under way any more."""
-    if link.ended_version and link.safe_at is not None and outcome.started_at < link.safe_at:
+def _open_for_now(link: Link, outcome: Outcome) -> Link:
+    """A call of before may still take effect: end the task, or show in it what it was told then. Look, or tell it, again after that."""
+    if link.ended_version:
         return replace(link, due_at=link.safe_at) if plan(link) is Step.FIND else link
-    return replace(link, ended_version="")
+    if outcome.step in (Step.EDIT, Step.ASSIGN):
+        return replace(link, told={**link.told, **dict.fromkeys(outcome.told)}, due_at=link.safe_at)
+    return replace(link, safe_at=None)  # CreateTask alone was under way, and this is its task
 
 
 def _still_refused(link: Link, outcome: Outcome) -> Mapping[str, Refusal]:
@@ -103,7 +106,7 @@ def _found_nothing(link: Link, outcome: Outcome) -> Link:
     """No task has the link's key. That is certain only when the request that may make one cannot be under way any more."""
     if link.safe_at is not None and outcome.started_at < link.safe_at:
         return replace(link, due_at=link.safe_at)
-    return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
+    return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None, ended_version="")
 
 
 def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, waits: Waits) -> Link:
@@ -121,15 +124,16 @@ def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, w
 
 def _intent(link: Link, outcome: Outcome, error: RemoteError, waits: Waits) -> Link:
     """After a failed change: the intent is taken back if nothing can have happened, else it stands until somebody has looked."""
-    if outcome.step in (Step.FIND, Step.EDIT, Step.ASSIGN):  # the last two can be done again
-        return link
     unclear = isinstance(error, Unknown) or (isinstance(error, Unavailable) and error.sent)
-    if not unclear and outcome.step is Step.CREATE:
-        return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
-    if not unclear:
-        return replace(link, task_state=TaskState.OPEN)  # an earlier try may be under way still: see `_found_open`
-    answered = isinstance(error, Unknown) and error.answered
-    settles = (
-        SETTLE if answered and outcome.step is Step.CREATE else waits.timeout
-    )  # of an end an earlier try may be under way
-    return replace(link, safe_at=outcome.finished_at + settles)
+    match outcome.step:
+        case Step.FIND:
+            return link
+        case Step.CREATE if not unclear:
+            return replace(link, task_state=TaskState.ABSENT, create_sent_at=None, safe_at=None)
+        case Step.COMPLETE | Step.DELETE if not unclear:
+            earlier = link.safe_at is not None  # a try of before may be under way still
+            return replace(link, task_state=TaskState.OPEN, ended_version=link.ended_version if earlier else "")
+        case Step.CREATE if isinstance(error, Unknown) and error.answered:  # it is the only one that may be under way
+            return replace(link, safe_at=outcome.finished_at + SETTLE)
+        case _:
+            return replace(link, safe_at=outcome.finished_at + waits.timeout) if unclear else link

@@ -133,6 +133,29 @@ def test_a_failure_says_nothing_of_the_tries_before_it(error: RemoteError) -> No
     assert link.safe_at >= NOW + TIMEOUT
 
 
+def test_a_clear_failure_of_the_first_try_leaves_nothing_that_may_still_end_the_task() -> None:
+    """Else a person who completes the task of the reopened ticket would be taken for us, and a second task made."""
+    reopened = replace(ENDING, safe_at=None, ticket_state=TicketState.OPEN, version="3")
+    link = after(reopened, Step.COMPLETE, error=Unavailable("refused", sent=False), at="2")
+    assert (link.task_state, link.ended_version, plan(link)) == (TaskState.OPEN, "", None)
+
+
+def test_a_task_that_is_not_there_leaves_nothing_to_the_next_one() -> None:
+    link = after(replace(SENT, safe_at=NOW, ended_version="2"), Step.FIND)
+    assert (link.task_state, link.ended_version) == (TaskState.ABSENT, "")
+
+
+def test_what_is_told_while_an_earlier_edit_may_take_effect_is_told_again_after_it() -> None:
+    shown = a_link(task_state=TaskState.OPEN, task_id=TaskId(7), shows={"title": "new"})
+    lost = after(shown, Step.EDIT, error=Unknown("lost", answered=False))
+    assert (plan(lost), lost.safe_at) == (Step.EDIT, LATER + TIMEOUT)
+    told = settle(lost, Outcome(Step.EDIT, LATER, LATER, TASK, told={"title": "new"}), lost.version, WAITS)
+    assert (plan(told), told.due_at) == (Step.EDIT, LATER + TIMEOUT)
+    after_it = LATER + TIMEOUT
+    again = settle(told, Outcome(Step.EDIT, after_it, after_it, TASK, told={"title": "new"}), told.version, WAITS)
+    assert (plan(again), again.due_at, again.safe_at) == (None, None, None)
+
+
 def test_the_destinations_failures_leave_the_link_due() -> None:
     for error in (
         Unavailable("away", sent=False),

@@ -23,6 +23,7 @@ FAILED_ONCE = {
     1069: "a link that needed nothing kept the lease of its dead worker for ever",
     420345: "a task was seen open, the ticket reopened, and a CompleteTask from before ended the task",
     435906: "the same, where a later CompleteTask was refused in between",
+    535766: "an edit from before took effect after a newer one, and the task went on showing the older title",
 }
 """Seeds that found a bug in the core, and which."""
 

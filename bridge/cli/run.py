@@ -63,6 +63,7 @@ async def _serve(config: "Config", given: "socket | None") -> None:
             serving(create_app(service), host, port, on=given, proxy_headers=False) as url,
         ):
             _announce(service, url)
+            gc.collect()
             gc.freeze()  # what a service is made of stays: no collection needs to look through it
             await stop.wait()
             _log.info("stopping: what is under way ends first")

@@ -370,7 +370,8 @@ def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
         case Step.CREATE:
             return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, safe_at=now + terms.timeout)
         case Step.COMPLETE | Step.DELETE:
-            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version, safe_at=now + terms.timeout)
+            safe_at = now + terms.timeout if link.ended_version else None  # a try of before may be under way still
+            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version, safe_at=safe_at)
         case Step.EDIT:
             return _telling(link, EDITED)
         case Step.ASSIGN:

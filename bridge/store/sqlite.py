@@ -34,8 +34,9 @@ class Cursor:
         await self._connection.trip(lambda driver: self._run(driver, sqlite3.Cursor.executemany, statement, parameters))
 
     async def fetchall(self) -> Sequence[Any]:
-        """The rows of the last statement."""
-        return self._rows
+        """The rows of the last statement, once: the thread keeps what it did last, and is not to keep them."""
+        rows, self._rows = self._rows, ()
+        return rows
 
     async def close(self) -> None:
         """Nothing is open."""

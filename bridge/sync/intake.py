@@ -20,13 +20,13 @@ from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
 BATCH = 50
-"""Deliveries of one transaction. While it lasts, nobody else writes to SQLite: whoever waits for an acknowledgement waits for it."""
+"""Deliveries of one transaction. On SQLite nobody else writes while it lasts: whoever waits for an acknowledgement waits for it."""
 
 _STRIDE = 10
 """Messages that are read in one go: others have their turns in between."""
 
 COURTESY = timedelta(milliseconds=250)
-"""How long a batch lets those go first who wait for an acknowledgement: a tracker gives up, the inbox does not."""
+"""How long a batch lets those go first who wait for an acknowledgement, at most: a tracker gives up, the inbox does not."""
 
 UNASKED = "its tracker could not be asked"
 """How the reason begins of a delivery that was decided without it, or waits for it."""

@@ -4,7 +4,7 @@ A 2xx means that the delivery is durable. Whatever keeps us from storing it is a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -29,6 +29,9 @@ from bridge.web.verify import verify_body, verify_token
 
 RETRY_AFTER_S = 5
 
+BODY_WITHIN_S = 60
+"""How long a body may take to come: what has come of it takes room that is everybody's."""
+
 _KEPT_HEADERS = frozenset(
     {"content-type", "user-agent"}
     | {f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace")}
@@ -43,6 +46,13 @@ _log = structlog.get_logger()
 
 class TooLarge(Exception):
     """The body is longer than the configuration allows."""
+
+
+class TooSlow(Exception):
+    """The body did not come in time."""
+
+
+_NOT_TAKEN = (Refused, TooLarge, TooSlow, MalformedBody, Unstorable, ClientDisconnect, NoRoom, StoreUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Receiver:
                 body = await self._body(request, place)
                 verify_body(source, request.headers, body)
                 ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))
-        except (Refused, TooLarge, MalformedBody, Unstorable, ClientDisconnect, NoRoom, StoreUnavailable) as error:
+        except _NOT_TAKEN as error:
             failure = self._failure(name, error)
             self.metrics.received(name, failure.result)
             refuse = soap.fault if _speaks_soap(source, request.headers, body) else problem
@@ -97,19 +107,26 @@ class Receiver:
         return soap.ack() if _speaks_soap(source, request.headers, body) else _accepted(ids)
 
     async def _body(self, request: Request, place: Place) -> bytes:
-        """The body, never more of it than the limit and the place allow."""
+        """The body, never more of it than the limit and the place allow, and in time."""
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                async for chunk in self._within_the_limit(request):
+                    place.put(chunk)
+        except TimeoutError:
+            raise TooSlow from None
+        return place.body()
+
+    async def _within_the_limit(self, request: Request) -> AsyncIterator[bytes]:
+        """The body's chunks. Raises `TooLarge`."""
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_body_bytes:
             raise TooLarge
-        chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
             if size > self.max_body_bytes:
                 raise TooLarge
-            place.grow(len(chunk))
-            chunks.append(chunk)
-        return b"".join(chunks)
+            yield chunk
 
     async def _deliveries(self, source: str, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
         now, tracker = self.clock(), self.trackers[source]
@@ -143,8 +160,10 @@ class Receiver:
             case ClientDisconnect():
                 return Failure("cut", 400, "the connection ended before the body did")
             case NoRoom():
-                headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
-                return Failure("unavailable", 503, f"{error}; send it again", headers)
+                return Failure("unavailable", 503, f"{error}; send it again", {"Retry-After": str(RETRY_AFTER_S)})
+            case TooSlow():
+                detail = f"the body did not come within {BODY_WITHIN_S} seconds; send it again"
+                return Failure("cut", 408, detail, {"Connection": "close"})
             case StoreUnavailable():
                 _log.error("webhook not committed", source=source, error=str(error))
                 detail = "the delivery could not be committed; send it again"

@@ -1,4 +1,4 @@
-"""The memory for requests that are under way: what does not fit is refused at once, so that what is held can be answered."""
+"""The memory for webhooks that are under way: what does not fit is refused, so that what is held can be answered."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _log = structlog.get_logger()
 
 
 class NoRoom(Exception):
-    """More requests are under way than can be held."""
+    """More webhooks are under way than can be held."""
 
 
 class Room:
@@ -25,33 +25,56 @@ class Room:
 
     @contextmanager
     def place(self) -> Iterator["Place"]:
-        """A place for one request, until it is answered. Raises `NoRoom` if there is none, as `Place.grow` does."""
+        """A place for one request, until it is answered."""
         place = Place(self)
         try:
-            place.grow(EACH)
             yield place
         finally:
-            self._held -= place.size
-            self._full = self._full and self._held > self._limit // 2
+            place.clear()
 
-    def take(self, size: int) -> None:
-        """Raises `NoRoom` if it is full."""
-        if self._held + size > self._limit:
-            if not self._full:
-                _log.error("webhooks refused: more are under way than can be held", bytes=self._held, limit=self._limit)
-            self._full = True
-            raise NoRoom("more webhooks are under way than can be held")
-        self._held += size
+    def take(self, size: int) -> bool:
+        """Whether so much more could be taken."""
+        if self._held + size <= self._limit:
+            self._held += size
+            return True
+        if not self._full:
+            _log.error("webhooks refused: more are under way than can be held", bytes=self._held, limit=self._limit)
+        self._full = True
+        return False
+
+    def free(self, size: int) -> None:
+        """So much is held no more."""
+        self._held -= size
+        self._full = self._full and self._held > self._limit // 2
 
 
 class Place:
-    """What one request takes of a room, in bytes."""
+    """What has come of one request's body. If it does not fit it is read on, and dropped: whoever is cut off sees no answer."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self.size = 0
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._fits = True
 
-    def grow(self, by: int) -> None:
-        """More of the request has come."""
-        self._room.take(by)
-        self.size += by
+    def put(self, chunk: bytes) -> None:
+        """More of the body has come."""
+        size = len(chunk) if self._chunks else len(chunk) + EACH
+        self._fits = self._fits and self._room.take(size)
+        if self._fits:
+            self._chunks.append(chunk)
+            self._size += size
+        else:
+            self.clear()
+
+    def body(self) -> bytes:
+        """All that has come. Raises `NoRoom`."""
+        if not self._fits:
+            raise NoRoom("more webhooks are under way than can be held")
+        return b"".join(self._chunks)
+
+    def clear(self) -> None:
+        """Nothing of it is held any more."""
+        self._room.free(self._size)
+        self._chunks.clear()
+        self._size = 0
