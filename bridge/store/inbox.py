@@ -1,5 +1,6 @@
 """The inbox: deliveries as they came. Append-only but for what became of each."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,9 @@ from bridge.store.tables import deliveries
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_BYTES = 128 * 1024 * 1024
 """Of bodies that wait for a commit; beyond that the receiver answers 503."""
+
+_OTHERS_GO_FIRST_S = (0.05, 0.2, 0.5)
+"""At once they would meet once more, and of two that wait for each other the database undoes the one that has waited longer."""
 
 _LISTED = [column for column in deliveries.c if column is not deliveries.c.body] + [
     literal(b"").label("body"),
@@ -110,15 +114,21 @@ class Inbox:
         for request in requests:
             for delivery in request:
                 fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
-        try:
-            stored = await self._store(fresh.values())
-        except Deadlock:  # with another replica that has the same ones, in another order: it has gone first
-            stored = await self._store(fresh.values())
+        stored = await self._store_after_others(fresh.values())
         ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
         for source in {source for source, _ in ids}:
             self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
+
+    async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
+        """Store them; where another replica has the same ones in another order and goes first, wait until it has gone."""
+        for wait in _OTHERS_GO_FIRST_S:
+            try:
+                return await self._store(fresh)
+            except Deadlock:
+                await asyncio.sleep(wait)
+        return await self._store(fresh)
 
     async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """The rows of those that are new, in the order of their arrival."""

@@ -73,12 +73,12 @@ class Intake:
         self.stop = self._waker.stop
 
     async def drain(self) -> None:
-        """Take every delivery that is there, and first those that waited for the tracker, once it can be asked again."""
+        """Take every delivery that is there, until stopped, and first those that waited for the tracker, once it can be asked again."""
         if self._owes and self._look is not None and not self._look.pausing:
             await self._store.inbox.unpark(self._lane, UNASKED)
             self._owes = False
         more = True
-        while more:
+        while more and not self._waker.stopping:
             await self._store.inbox.lull(COURTESY)
             batch = await self._store.inbox.pending(self._lane, BATCH, self._clock())
             more = batch.more
