@@ -81,17 +81,18 @@ class Connection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Commit, if anything was begun."""
+        self._begins = False
         if self._is_open():
             await super().commit()
 
     async def rollback(self) -> None:
         """Undo, if anything was begun."""
+        self._begins = False
         if self._is_open():
             await super().rollback()
 
     def _is_open(self) -> bool:
         """Whether there is a transaction, or a statement of somebody who was cancelled may still begin one."""
-        self._begins = False
         return self._sent != self._done or self._conn.in_transaction
 
 
