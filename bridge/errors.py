@@ -4,6 +4,7 @@ BridgeError
 ├── ConfigurationError        the YAML is wrong: do not start
 ├── TemplateError             a condition or template failed on this ticket: park the delivery
 ├── StoreUnavailable          the database is locked, full or gone: answer 503, try again
+├── ConstraintViolated        what was to be written contradicts what is there: the caller knows what that means
 ├── Unstorable                the database will never take this value: park or refuse the one thing that holds it
 ├── MalformedBody             the request's body is not what the tracker sends: 400
 ├── Refused                   the request does not prove that the tracker sent it: 401
@@ -58,6 +59,10 @@ class StoreUnavailable(BridgeError):
 
 class Deadlock(StoreUnavailable):
     """Two transactions waited for each other, and the database has undone this one; done again at once, it goes well."""
+
+
+class ConstraintViolated(BridgeError):
+    """A constraint of the database does not allow it, such as one task for two links; nothing was changed."""
 
 
 class Unstorable(BridgeError):

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from bridge.store.alone import alone_on
 from bridge.store.cursors import Cursors
-from bridge.store.database import Database
+from bridge.store.database import Connection, Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Lane, Verdict
 from bridge.store.leases import Leases
 from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
@@ -17,6 +17,7 @@ from bridge.store.watched import Seen, Watched
 __all__ = [
     "DUE",
     "Claimed",
+    "Connection",
     "Cursors",
     "Database",
     "DeliveryFilter",

@@ -21,11 +21,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Deadlock
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
-from bridge.store.database import Database, many
+from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import delivery_of
 from bridge.store.signals import Signals
@@ -133,11 +132,14 @@ class Inbox:
     async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """The rows of those that are new, in the order of their arrival."""
         rows = [_row(delivery) for delivery in fresh]
-        async with self._database.writing() as connection:
-            stored = (await connection.execute(self._insert, rows)).all() if rows else []
+
+        async def work(connection: Connection) -> Sequence[Row[Any]]:
+            stored = (await connection.execute(self._insert, rows)).all()
             for source in {row.source for row in stored}:
                 await self._signals.delivered(connection, source)
-        return stored
+            return stored
+
+        return await self._database.write(work) if rows else []
 
     async def lull(self, within: timedelta) -> None:
         """Returns when nobody waits for a delivery to be stored, at the latest after this long."""
@@ -157,11 +159,11 @@ class Inbox:
             whole = [delivery_of(row) for row in await connection.execute(_WHOLE, {"ids": ids})]
         return Batch(whole, more=len(found) == limit or len(ids) < len(found))
 
-    async def lock(self, connection: AsyncConnection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
+    async def lock(self, connection: Connection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
         """Those of these deliveries that are still pending, locked for this transaction."""
         return {DeliveryId(row.id) for row in await connection.execute(_LOCKED, {"ids": ids})}
 
-    async def judge(self, connection: AsyncConnection, verdicts: Sequence[Verdict]) -> None:
+    async def judge(self, connection: Connection, verdicts: Sequence[Verdict]) -> None:
         """Write what became of deliveries."""
         rows = ({"of": v.id, "to": v.state, "why": v.reason, "ticket": v.ticket_id} for v in verdicts)
         await many(connection, _JUDGE, rows)

@@ -23,15 +23,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import BridgeError, Rejected, StoreUnavailable
+from bridge.errors import BridgeError, ConstraintViolated, Rejected, StoreUnavailable
 from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, EDITED, Attempt, Link, LinkState, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due, settle
 from bridge.plan import plan
-from bridge.store.database import Database, many
+from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import link_of, row_of, snapshot_of
 from bridge.store.signals import Signals
@@ -107,7 +105,7 @@ class Links:
     # -- intake --------------------------------------------------------------------------------------------------------------------
 
     async def known(
-        self, connection: AsyncConnection, refs: Iterable[TicketRef], now: datetime
+        self, connection: Connection, refs: Iterable[TicketRef], now: datetime
     ) -> dict[TicketRef, tuple[Snapshot, Link | None]]:
         """The snapshots and newest links of tickets, locked for this transaction."""
         wanted = sorted(refs)
@@ -123,7 +121,7 @@ class Links:
         newest = {(link.source, link.ticket_id): link for link in sorted(rows, key=lambda link: link.generation)}
         return {ref: (found.get(ref, Snapshot()), newest.get(ref)) for ref in wanted}
 
-    async def keep(self, connection: AsyncConnection, snapshots: Mapping[TicketRef, Snapshot], now: datetime) -> None:
+    async def keep(self, connection: Connection, snapshots: Mapping[TicketRef, Snapshot], now: datetime) -> None:
         """Write the newest facts of tickets."""
         rows = (
             {
@@ -138,7 +136,7 @@ class Links:
         )
         await many(connection, self._keep, rows)
 
-    async def save(self, connection: AsyncConnection, changed: Sequence[Link], now: datetime) -> None:
+    async def save(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         """Write links that were made or changed, in the transaction in which they were read."""
         rows = [(link.id, row_of(replace(link, updated_at=now))) for link in changed]
         await many(connection, _INSERT, (row for link_id, row in rows if not link_id))
@@ -163,7 +161,8 @@ class Links:
         Links in `under_way` are left alone, even if the clock says that their lease has ended: the claimer has them still. A step
         that needs no call (a new generation) is taken here.
         """
-        async with self._database.writing() as connection:
+
+        async def work(connection: Connection) -> tuple[list[Claimed], list[Link], list[Link]]:
             wanted = {"destination": destination, "now": now, "limit": limit, "under_way": list(under_way)}
             rows = await connection.execute(_CLAIM, wanted)
             planned = [(link, plan(link)) for link in map(link_of, rows)]
@@ -174,9 +173,12 @@ class Links:
                 if step is not None and step is not Step.REOPEN
             ]
             await self.save(connection, [*idle, *(each.link for each in claimed)], now)
+            return claimed, idle, [link for link, step in planned if step is Step.REOPEN]
+
+        claimed, idle, to_reopen = await self._database.write(work)
         reopened: list[Link] = []
         with suppress(StoreUnavailable):  # what is to be reopened is due as before
-            reopened = await self._reopen([link for link, step in planned if step is Step.REOPEN], now, terms.reopen)
+            reopened = await self._reopen(to_reopen, now, terms.reopen)
         if idle or reopened:
             self._on_due()
         return claimed
@@ -207,7 +209,7 @@ class Links:
         """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
         try:
             return await self._settlements.submit(result)
-        except IntegrityError:  # a task belongs to one link: the answer named a task that another link has
+        except ConstraintViolated:  # a task belongs to one link: the answer named a task that another link has
             task = result.outcome.task
             error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
             return await self._settlements.submit(
@@ -215,7 +217,7 @@ class Links:
             )
 
     async def _settle_all(self, results: Sequence[Result]) -> Sequence[Link | None]:
-        async with self._database.writing() as connection:
+        async def work(connection: Connection) -> Sequence[Link | None]:
             ids = [result.claimed.link.id for result in results]
             rows = await connection.execute(_LOCK, {"ids": ids})
             current = {row.id: link_of(row) for row in rows}
@@ -224,6 +226,9 @@ class Links:
             await self.save(connection, [link for link in settled if link is not None], now)
             held = (result for result in results if result.claimed.link.id in current)
             await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
+            return settled
+
+        settled = await self._database.write(work)
         if any(link is not None and link.due_at is not None for link in settled):
             self._on_due()
         return settled

@@ -1,16 +1,19 @@
 """Migrations, which travel inside the package: bring a database to this version's schema, or say how far it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, Select, column, event, func, select, table
 
 from bridge.errors import StoreUnavailable
 from bridge.store.database import Database
 
 if TYPE_CHECKING:  # Alembic takes long to import; a database that is up to date never needs it
     from alembic.config import Config
+
+Done = TypeVar("Done")
 
 HEAD = "0004"
 """The newest migration: the schema of `bridge.store.tables`."""
@@ -46,15 +49,38 @@ async def upgrade(database: Database) -> Revisions:
     if not before.known:
         raise StoreUnavailable(f"the database {database.display} has schema {before.current}: {before.remedy}")
     if not before.up_to_date:
-        async with database.writing() as connection:
-            await connection.run_sync(_upgrade)
+        await migrating(database, _upgrade)
     return before
 
 
 async def revisions(database: Database) -> Revisions:
     """How far the database's schema is."""
     async with database.reading() as connection:
-        return await connection.run_sync(_revisions)
+        there = (await connection.execute(_has_versions(database))).scalar_one()
+        current = (await connection.execute(_CURRENT)).scalar() if there else None
+    return Revisions(current, HEAD, current in (None, HEAD) or current in _known())
+
+
+async def migrating(database: Database, work: Callable[[Connection], Done]) -> Done:
+    """Work that Alembic or SQLAlchemy's own execution does, in one transaction that writes."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
+    driver = "sqlite+aiosqlite" if database.is_sqlite else "postgresql+asyncpg"
+    engine = create_async_engine(database.url.set(drivername=driver), hide_parameters=True)
+    if database.is_sqlite:  # its driver would begin a transaction with the first row, and no table is one
+        event.listen(engine.sync_engine, "connect", _leave_begin_to_us)
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with database.translating():
+            async with engine.begin() as connection:
+                return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def _leave_begin_to_us(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _upgrade(connection: Connection) -> None:
@@ -63,23 +89,25 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(_config(connection), "head")
 
 
-def _revisions(connection: Connection) -> Revisions:
-    current = connection.execute(_CURRENT).scalar() if inspect(connection).has_table(_VERSIONS.name) else None
-    known = current in (None, HEAD) or current in _known(connection)
-    return Revisions(current, HEAD, known)
-
-
-def _known(connection: Connection) -> set[str]:
+def _known() -> set[str]:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    return {revision.revision for revision in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
+    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 _VERSIONS = table("alembic_version", column("version_num"))
 _CURRENT = select(_VERSIONS.c.version_num)
+_TABLES_OF_SQLITE = table("sqlite_master", column("name"))
 
 
-def _config(connection: Connection) -> "Config":
+def _has_versions(database: Database) -> Select[Any]:
+    """Asks whether any migration was ever run."""
+    if database.is_sqlite:
+        return select(func.count()).where(_TABLES_OF_SQLITE.c.name == _VERSIONS.name)
+    return select(func.to_regclass(_VERSIONS.name).is_not(None))
+
+
+def _config(connection: Connection | None = None) -> "Config":
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.correlation import Identity
 from bridge.model import Link, LinkId, TaskId
-from bridge.store.database import Database
+from bridge.store.database import Connection, Database
 from bridge.store.records import link_of
 from bridge.store.tables import LIVE, links
 
@@ -53,12 +52,12 @@ class Reconciling:
         async with self._database.reading() as connection:
             return {link.id: link for link in await _read(connection, _BY_ID, ids=list(ids))}
 
-    async def lock(self, connection: AsyncConnection, ids: Collection[LinkId]) -> dict[LinkId, Link]:
+    async def lock(self, connection: Connection, ids: Collection[LinkId]) -> dict[LinkId, Link]:
         """These links, locked for this transaction. One that somebody else has locked is moving, and left out."""
         return {link.id: link for link in await _read(connection, _LOCK, ids=list(ids))}
 
     async def generations(
-        self, connection: AsyncConnection, tickets: Iterable[tuple[str, str]]
+        self, connection: Connection, tickets: Iterable[tuple[str, str]]
     ) -> dict[tuple[str, str], list[Link]]:
         """Every generation of tickets that this transaction has locked by `Links.known`, the oldest first."""
         wanted = list(tickets)
@@ -91,5 +90,5 @@ _GENERATIONS = (
 )
 
 
-async def _read(connection: AsyncConnection, query: Select[Any], **wanted: Any) -> list[Link]:
+async def _read(connection: Connection, query: Select[Any], **wanted: Any) -> list[Link]:
     return [link_of(row) for row in await connection.execute(query, wanted)]

@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Text, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreUnavailable
-from bridge.store.database import Database
+from bridge.store.database import Connection, Database
 
 CHANNEL = "bridge"
 DUE = "links due"
@@ -34,11 +33,11 @@ class Signals:
         self._database = database
         self._sender = sender
 
-    async def delivered(self, connection: AsyncConnection, source: str) -> None:
+    async def delivered(self, connection: Connection, source: str) -> None:
         """A source has new deliveries."""
         await self._send(connection, f"source {source}")
 
-    async def due(self, connection: AsyncConnection) -> None:
+    async def due(self, connection: Connection) -> None:
         """Links are due."""
         await self._send(connection, DUE)
 
@@ -51,7 +50,7 @@ class Signals:
                 _log.debug("signals wait for the database", error=str(error))
             await asyncio.sleep(_RETRY_S)
 
-    async def _send(self, connection: AsyncConnection, what: str) -> None:
+    async def _send(self, connection: Connection, what: str) -> None:
         if not self._database.is_sqlite:
             await connection.execute(_NOTIFY, {"payload": f"{self._sender} {what}"})
 

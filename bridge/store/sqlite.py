@@ -1,103 +1,152 @@
-"""A connection to an SQLite file on which a statement is one trip to the connection's thread, and BEGIN none.
+"""SQLite: one file, a thread for each connection. A trip to the thread costs more than most statements do, so they are few.
 
-With aiosqlite's own cursor, a cursor, its statement, its rows and its end are a trip each, and two threads that hand each other the
-interpreter cost more than most statements do. SQLAlchemy fetches all rows at once in any case.
+BEGIN goes with the first statement, and a transaction whose work awaits nothing but its statements is one trip altogether.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Sequence
 
 import aiosqlite
+from sqlalchemy import URL
+
+from bridge.errors import BridgeError, ConstraintViolated, StoreUnavailable, Unstorable
+from bridge.store.driver import Answer, Done, Running, Values
+
+_BEGIN = "BEGIN IMMEDIATE"
+"""A transaction that writes waits at its beginning for the others, and meets no lock halfway."""
 
 
-class Cursor:
-    """What SQLAlchemy's dialect asks of a cursor: it holds what its last statement told, and nothing that is open."""
+class Sqlite:
+    """An SQLite file. What is not in a transaction is committed by itself."""
 
-    def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
-        self._rows: Sequence[Any] = ()
-        self.description: Any = None
-        self.rowcount = -1
-        self.lastrowid: int | None = None
-        self.arraysize = 1
+    def __init__(self, url: URL, lock_timeout_s: float) -> None:
+        dialect = url.set(drivername="sqlite+pysqlite").get_dialect()
+        self.dialect = dialect()
+        (self._path,), options = self.dialect.create_connect_args(url)
+        self._options = {**options, "isolation_level": None, "check_same_thread": False, "timeout": lock_timeout_s}
 
-    async def __aenter__(self) -> Self:
-        return self
+    async def connect(self) -> "SqliteConnection":
+        """A connection to the file; it is made if there is none."""
+        driver = aiosqlite.Connection(self._open, iter_chunk_size=64)
+        driver._thread.daemon = True  # noqa: SLF001 - it is to keep no process alive
+        return SqliteConnection(await driver)
 
-    async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> None:
-        """Run a statement, and fetch its rows."""
-        await self._connection.trip(lambda driver: self._run(driver, sqlite3.Cursor.execute, statement, parameters))
+    def meaning(self, error: BaseException) -> type[BridgeError] | None:
+        """What an error of the driver is to us."""
+        if isinstance(error, sqlite3.IntegrityError):
+            return ConstraintViolated
+        if isinstance(error, sqlite3.DataError | OverflowError | UnicodeError):
+            return Unstorable
+        return StoreUnavailable if isinstance(error, sqlite3.Error) else None
 
-    async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> None:
-        """Run a statement for each of these."""
-        await self._connection.trip(lambda driver: self._run(driver, sqlite3.Cursor.executemany, statement, parameters))
-
-    async def fetchall(self) -> Sequence[Any]:
-        """The rows of the last statement, once: the thread keeps what it did last, and is not to keep them."""
-        rows, self._rows = self._rows, ()
-        return rows
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def _run(self, driver: sqlite3.Connection, how: Any, statement: str, parameters: Any) -> None:
-        cursor = driver.cursor()
-        try:
-            how(cursor, statement, parameters)
-            self._rows = cursor.fetchall() if cursor.description else ()
-            self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
-        finally:
-            cursor.close()
+    def _open(self) -> sqlite3.Connection:
+        driver: sqlite3.Connection = sqlite3.connect(self._path, **self._options)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            driver.execute(f"PRAGMA {pragma}").close()
+        return driver
 
 
-class Connection(aiosqlite.Connection):
-    """aiosqlite's, with cursors of ours. A transaction that writes begins with its first statement."""
+class SqliteConnection:
+    """A connection with its thread."""
 
-    _begins = False
-    _sent = _done = 0
+    def __init__(self, driver: aiosqlite.Connection) -> None:
+        self._driver = driver
+        self._begins = False
+        self._sent = self._done = 0
 
-    def cursor(self) -> Cursor:  # type: ignore[override]
-        """A cursor; making it is no trip."""
-        return Cursor(self)
-
-    def begin(self) -> None:
-        """The next statement begins a transaction that writes: `BEGIN IMMEDIATE` goes with it."""
+    async def begin(self) -> None:
+        """The next statement begins a transaction that writes."""
         self._begins = True
 
-    async def trip(self, run: Callable[[sqlite3.Connection], None]) -> None:
-        """Run a function on the thread."""
+    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:  # noqa: ARG002
+        """Run a statement for each of these."""
         begins, self._begins = self._begins, False
-        self._sent += 1
-        await self._execute(self._take, run, begins)  # type: ignore[no-untyped-call]
 
-    def _take(self, run: Callable[[sqlite3.Connection], None], begins: bool) -> None:
-        try:
+        def statement(driver: sqlite3.Connection) -> Answer:
             if begins:
-                self._conn.execute("BEGIN IMMEDIATE").close()
-            run(self._conn)
-        finally:
-            self._done += 1
+                driver.execute(_BEGIN).close()
+            return _run(driver, sql, values)
+
+        return await self._trip(statement)
 
     async def commit(self) -> None:
         """Commit, if anything was begun."""
         self._begins = False
-        if self._is_open():
-            await super().commit()
+        if not self.is_idle():
+            await self._trip(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Undo, if anything was begun."""
         self._begins = False
-        if self._is_open():
-            await super().rollback()
+        if not self.is_idle():
+            await self._trip(sqlite3.Connection.rollback)
 
-    def _is_open(self) -> bool:
-        """Whether there is a transaction, or a statement of somebody who was cancelled may still begin one."""
-        return self._sent != self._done or self._conn.in_transaction
+    async def transact(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
+        """One trip: on the thread, statements are there at once."""
+        return await self._trip(lambda driver: _transact(driver, work))
+
+    def is_idle(self) -> bool:
+        """Whether there is no transaction, and no statement of somebody who was cancelled that may still begin one."""
+        return self._sent == self._done and not self._driver.in_transaction
+
+    async def close(self) -> None:
+        """Close it, after what runs on it."""
+        await self._driver.close()
+
+    async def _trip(self, do: Callable[[sqlite3.Connection], Done]) -> Done:
+        self._sent += 1
+        done: Done = await self._driver._execute(self._counted, do)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return done
+
+    def _counted(self, do: Callable[[sqlite3.Connection], Done]) -> Done:
+        try:
+            return do(self._driver._conn)  # noqa: SLF001
+        finally:
+            self._done += 1
 
 
-def connect(database: str, **options: Any) -> Connection:
-    """A connection, open when it was awaited. Its thread keeps no process alive."""
-    connection = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
-    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does where it connects by itself
-    return connection
+class _OnTheThread:
+    """Runs statements where the connection is: nobody waits for them."""
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self._driver = driver
+
+    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:  # noqa: ARG002
+        """Run a statement for each of these."""
+        return _run(self._driver, sql, values)
+
+
+def _run(driver: sqlite3.Connection, sql: str, values: Sequence[Values]) -> Answer:
+    cursor = driver.cursor()
+    try:
+        rows: list[Values] = []
+        changed = 0
+        for each in values:
+            cursor.execute(sql, each)
+            rows += cursor.fetchall() if cursor.description else ()
+            changed += cursor.rowcount
+        return Answer([column[0] for column in cursor.description or ()], rows, changed)
+    finally:
+        cursor.close()
+
+
+def _transact(driver: sqlite3.Connection, work: Callable[[Running], Awaitable[Done]]) -> Done:
+    driver.execute(_BEGIN).close()
+    try:
+        done = _at_once(work(_OnTheThread(driver)))
+    except BaseException:
+        driver.rollback()
+        raise
+    driver.commit()
+    return done
+
+
+def _at_once(work: Awaitable[Done]) -> Done:
+    """The result of an awaitable that never waits."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        done: Done = end.value
+        return done
+    raise RuntimeError("work in a transaction awaits nothing but its statements")

@@ -12,7 +12,7 @@ import structlog
 
 from bridge.errors import BridgeError, StoreUnavailable, TemplateError
 from bridge.model import Delivery, DeliveryState, Link, Observation
-from bridge.store import Lane, Store, Verdict
+from bridge.store import Connection, Lane, Store, Verdict
 from bridge.store.links import TicketRef
 from bridge.sync.follow import Follower, Known
 from bridge.sync.look import Look, Looked
@@ -109,14 +109,17 @@ class Intake:
         """Fold deliveries into their tickets and links; how many. They are read before the transaction, which is everybody's."""
         now = self._clock()
         read = await self._looked([(delivery, self._read(delivery)) async for delivery in _gently(batch)])
-        async with self._store.database.writing() as connection:
+
+        async def work(
+            connection: Connection,
+        ) -> tuple[list[Delivery], list[Verdict], dict[TicketRef, Known], list[Link]]:
             ours = await self._store.inbox.lock(connection, [delivery.id for delivery in batch])
-            read = [(delivery, said) for delivery, said in read if delivery.id in ours]
-            refs = {(d.source, looked.said.ticket_id) for d, looked in read if isinstance(looked, Looked)}
+            taken = [(delivery, said) for delivery, said in read if delivery.id in ours]
+            refs = {(d.source, looked.said.ticket_id) for d, looked in taken if isinstance(looked, Looked)}
             found = await self._store.links.known(connection, refs, now)
             before = {ref: Known(*known) for ref, known in found.items()}
             after = dict(before)
-            verdicts = [self._apply(delivery, said, after, now) for delivery, said in read]
+            verdicts = [self._apply(delivery, said, after, now) for delivery, said in taken]
             changed = {ref: known for ref, known in after.items() if known is not before[ref]}
             await self._store.links.keep(connection, {ref: known.snapshot for ref, known in changed.items()}, now)
             links = [
@@ -126,10 +129,13 @@ class Intake:
             ]
             await self._store.links.save(connection, links, now)
             await self._store.inbox.judge(connection, verdicts)
-        self._tell([delivery for delivery, _ in read], verdicts, after)
+            return [delivery for delivery, _ in taken], verdicts, after, links
+
+        taken, verdicts, after, links = await self._store.database.write(work)
+        self._tell(taken, verdicts, after)
         if any(link.due_at is not None for link in links):
             self._on_due()
-        return len(read)
+        return len(taken)
 
     async def _looked(self, read: Sequence[tuple[Delivery, Said]]) -> Sequence[tuple[Delivery, Read]]:
         """The same, with what the tracker shows of the tickets where that is wanted."""

@@ -5,18 +5,18 @@ Transactions follow one another: what PostgreSQL does when two of them overlap c
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from sqlalchemy import Table, create_engine
+from sqlalchemy import Table, create_engine, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import StaticPool
 
 from bridge.errors import StoreUnavailable
-from bridge.store import Database
-from bridge.store.database import _translated
+from bridge.store import Connection, Database
+from bridge.store.database import Done
+from bridge.store.sqlite import Sqlite
 from bridge.store.tables import metadata
 from tests.simulation.chaos import Chaos
 from tests.simulation.host import Host
@@ -180,16 +180,22 @@ class SimulatedDatabase(Database):
         self._chaos = chaos
         self.is_sqlite = is_sqlite
         self.display = "simulated"
+        self._file = None
+        self._engine = Sqlite(make_url("sqlite://"), 0)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[Connection]:
         async with self._transaction(writes=True) as transaction:
-            yield cast("AsyncConnection", transaction)
+            yield cast("Connection", transaction)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[Connection]:
         async with self._transaction(writes=False) as transaction:
-            yield cast("AsyncConnection", transaction)
+            yield cast("Connection", transaction)
+
+    async def write(self, work: Callable[[Connection], Awaitable[Done]]) -> Done:
+        async with self.writing() as connection:
+            return await work(connection)
 
     @asynccontextmanager
     async def listening(self, channel: str, on_notify: Callable[..., None]) -> AsyncIterator[asyncio.Event]:
@@ -206,7 +212,7 @@ class SimulatedDatabase(Database):
     @asynccontextmanager
     async def _transaction(self, *, writes: bool) -> AsyncIterator[Transaction]:
         transaction = Transaction(self._server, self._host, self._chaos, writes=writes)
-        with _translated():
+        with self.translating():
             try:
                 await transaction.begin()
                 yield transaction

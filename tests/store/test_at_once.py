@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreUnavailable
 from bridge.fold import Snapshot
 from bridge.model import DeliveryState, LinkId, TaskState
 from bridge.store import Database, Lane, Store, upgrade
 from bridge.store.links import _GENERATIONS, _SNAPSHOTS
+from bridge.store.postgresql import PostgreSQL, PostgreSQLConnection
 from bridge.sync.intake import Intake
 from tests.conftest import new_postgresql_database
 from tests.store.test_inbox import delivery, judge
@@ -162,18 +162,17 @@ async def test_what_another_replica_applied_is_not_parked(
 async def test_listening_outlives_a_connection_that_ends_before_it_listens(
     store: Store, second_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, cut = AsyncConnection.get_raw_connection, asyncio.Event()
+    real, cut = PostgreSQL.connect, asyncio.Event()
 
-    async def cut_once(self: AsyncConnection) -> Any:
-        raw = await real(self)
+    async def cut_once(self: PostgreSQL) -> PostgreSQLConnection:
+        connection = await real(self)
         if not cut.is_set():
             cut.set()
-            driver: Any = raw.driver_connection
-            async with store.database.writing() as connection:
-                await connection.execute(text(f"SELECT pg_terminate_backend({driver.get_server_pid()})"))
-        return raw
+            async with store.database.writing() as other:
+                await other.execute(text(f"SELECT pg_terminate_backend({connection.driver.get_server_pid()})"))
+        return connection
 
-    monkeypatch.setattr(AsyncConnection, "get_raw_connection", cut_once)
+    monkeypatch.setattr(PostgreSQL, "connect", cut_once)
     heard: asyncio.Queue[str | None] = asyncio.Queue()
     listening = asyncio.create_task(second_store.signals.listen(heard.put_nowait))
     assert await asyncio.wait_for(heard.get(), 60) is None, "it listens, and anything may have been missed"

@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 from bridge.errors import StoreUnavailable, Unstorable
 from bridge.store import Database, Store, database, revisions, upgrade
 from bridge.store.group_commit import GroupCommit
+from bridge.store.migrate import migrating
 from bridge.store.tables import metadata
 from tests.store.test_inbox import delivery
 
@@ -30,13 +31,10 @@ async def test_migrations_make_the_tables_that_the_code_knows(database: Database
             for table in metadata.tables
         }
 
-    async with database.reading() as connection:
-        migrated = await connection.run_sync(described)
-    async with database.writing() as connection:
-        await connection.run_sync(metadata.drop_all)
-        await connection.run_sync(metadata.create_all)
-    async with database.reading() as connection:
-        assert migrated == await connection.run_sync(described)
+    migrated = await migrating(database, described)
+    await migrating(database, metadata.drop_all)
+    await migrating(database, metadata.create_all)
+    assert migrated == await migrating(database, described)
 
 
 async def test_an_empty_database_says_what_it_needs(database_url: str) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from bridge.store import Database, Revisions, revisions, upgrade
-from bridge.store.migrate import HEAD, _config
+from bridge.store.migrate import HEAD, _config, migrating
 from tests.conftest import new_postgresql_database
 
 pytestmark = pytest.mark.anyio
@@ -37,19 +37,14 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
 
 async def test_what_an_older_version_writes_and_reads_goes_on_after_every_migration(empty_url: str) -> None:
     database = Database(empty_url)
-    async with database.writing() as connection:
-        revisions = await connection.run_sync(_walk)
-    await database.close()
+    revisions = await migrating(database, _walk)
     assert len(revisions) > 3
 
 
 async def test_the_newest_migration_is_the_schema_that_is_asked_for(empty_url: str) -> None:
     database = Database(empty_url)
     assert await revisions(database) == Revisions(None, HEAD)
-    async with database.writing() as connection:
-        assert await connection.run_sync(lambda opened: ScriptDirectory.from_config(_config(opened)).get_heads()) == [
-            HEAD
-        ]
+    assert ScriptDirectory.from_config(_config()).get_heads() == [HEAD]
     await upgrade(database)
     assert await revisions(database) == Revisions(HEAD, HEAD)
     await database.close()

@@ -1,16 +1,17 @@
 """Which index is taken for the statements that run all day: on PostgreSQL in a large table, with a plan that is kept for any parameters."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from bridge.store import Database, Lane, Store, upgrade
+from bridge.store.driver import Answer, Values
 from bridge.store.inbox import _sizes
+from bridge.store.postgresql import PostgreSQLConnection
 from bridge.store.reconciling import Reconciling
 from tests.conftest import new_postgresql_database
 from tests.store.test_inbox import delivery
@@ -52,27 +53,27 @@ async def full(store: Store) -> Store:
     return store
 
 
-@contextmanager
-def statements_of(store: Store) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
-    """What is sent to the server meanwhile."""
-    seen: list[tuple[str, tuple[Any, ...]]] = []
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[Any]]]:
+    """What is sent to the server."""
+    sent: list[tuple[str, Sequence[Any]]] = []
+    run = PostgreSQLConnection.run
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        seen.append((statement, tuple(parameters)))
+    async def heard(self: PostgreSQLConnection, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:
+        sent.extend((sql, each) for each in values)
+        return await run(self, sql, values, returns=returns)
 
-    engine = store.database._writer.sync_engine
-    event.listen(engine, "before_cursor_execute", hear)
-    yield seen
-    event.remove(engine, "before_cursor_execute", hear)
+    monkeypatch.setattr(PostgreSQLConnection, "run", heard)
+    return sent
 
 
-async def plan_of(store: Store, statement: str, parameters: tuple[Any, ...]) -> str:
+async def plan_of(store: Store, statement: str, parameters: Sequence[Any]) -> str:
     """The plan that is kept for it, whatever the parameters are."""
     values = ", ".join(
         "NULL" if one is None else f"'{one}'" if isinstance(one, str) else str(one) for one in parameters
     )
     async with store.database.writing() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver = connection.driver.driver
         await driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await driver.execute(f"PREPARE looked_at AS {statement}")
         rows = await driver.fetch(f"EXPLAIN EXECUTE looked_at{f'({values})' if parameters else ''}")
@@ -91,13 +92,14 @@ async def test_sqlite_finds_what_waits_by_the_index_too(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(full: Store) -> None:
-    with statements_of(full) as seen:
-        await full.inbox.pending(Lane("jira"), 100, NOW)
-        await full.links.next_due(DESTINATION, NOW)
-        await full.links.claim(DESTINATION, 16, NOW, TERMS)
-        await full.watched.open("jira", MANY // 200, 100)
-        await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
+async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
+    full: Store, seen: list[tuple[str, Sequence[Any]]]
+) -> None:
+    await full.inbox.pending(Lane("jira"), 100, NOW)
+    await full.links.next_due(DESTINATION, NOW)
+    await full.links.claim(DESTINATION, 16, NOW, TERMS)
+    await full.watched.open("jira", MANY // 200, 100)
+    await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
     wanted = {
         "length(deliveries.body)": "deliveries_waiting",
         "min(links.due_at)": "links_due",

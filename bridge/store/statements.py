@@ -1,0 +1,143 @@
+"""SQLAlchemy's statements as a driver takes them: compiled once, after that only their values change.
+
+The statements, their types and the two dialects are SQLAlchemy's; its way of executing them costs more than most of ours take, so
+the drivers run them themselves.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import BindParameter, Dialect, Executable, TextClause
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+from bridge.errors import Unstorable
+
+_KEPT = 512
+"""How many compiled statements are remembered: all of the code's own, and some that people's filters make."""
+
+_Processor = Callable[[Any], Any]
+
+
+class Rows(IteratorResult[*tuple[Any, ...]]):
+    """What a statement answered; `rowcount` is how many rows it changed."""
+
+    def __init__(self, names: SimpleResultMetaData, rows: Iterable[Any], rowcount: int) -> None:
+        super().__init__(names, iter(rows))
+        self.rowcount = rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """SQL for so many values, and how they are put in."""
+
+    sql: str
+    names: Sequence[tuple[str, _Processor | None]]
+    expanded: Mapping[str, Sequence[str]]
+    defaults: Mapping[str, Any]
+
+    def values(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The values in the order of their places. Raises `Unstorable`."""
+        given = {**self.defaults, **parameters}
+        for name, places in self.expanded.items():
+            given.update(zip(places, _flat(given[name], len(places)), strict=True))
+        try:
+            return tuple([given[name] if process is None else process(given[name]) for name, process in self.names])
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Unstorable(f"the database cannot hold it: {error}") from error
+
+
+class Statement:
+    """A compiled statement. One that takes lists has a text for each length, which are the powers of two."""
+
+    def __init__(self, statement: Executable, names: Sequence[str], dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))  # type: ignore[attr-defined]
+        self._compiled: SQLCompiler = compiled
+        self._dialect = dialect
+        self._lists = [name for name, bind in self._compiled.binds.items() if bind.expanding]
+        self._is_new_each_time = any(bind.literal_execute and bind.required for bind in self._compiled.binds.values())
+        self._constants = {
+            name: bind.effective_value for name, bind in self._compiled.binds.items() if not bind.required
+        }
+        self._texts: dict[tuple[int, ...], Text] = {}
+        columns = list(getattr(statement, "exported_columns", ()))
+        self.returns = bool(columns) or isinstance(statement, TextClause)
+        self._names = SimpleResultMetaData([column.key for column in columns]) if columns else None
+        self._reading = [
+            (place, process)
+            for place, column in enumerate(columns)
+            if (process := _implementation(column.type, dialect).result_processor(dialect, None)) is not None
+        ]
+
+    def text(self, parameters: Mapping[str, Any]) -> Text:
+        """The text for parameters of this kind."""
+        sizes = tuple(
+            [_padded(len((parameters if name in parameters else self._constants)[name])) for name in self._lists]
+        )
+        found = self._texts.get(sizes)
+        if found is None:
+            found = self._expand(dict(zip(self._lists, sizes, strict=True)), parameters)
+            if not self._is_new_each_time:  # with a value in its text it is never asked for again
+                self._texts[sizes] = found
+        return found
+
+    def rows(self, names: Sequence[str], rows: Sequence[Sequence[Any]], rowcount: int) -> Rows:
+        """What the driver answered, in the types of the columns; `names` are the driver's, for a text that tells none."""
+        read = map(self._read, rows) if self._reading else map(tuple, rows)
+        return Rows(self._names or SimpleResultMetaData(names), read, rowcount)
+
+    def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        values = list(row)
+        for place, process in self._reading:
+            values[place] = process(values[place])
+        return tuple(values)
+
+    def _expand(self, sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Text:
+        given = {**self._constants, **parameters}
+        given |= {name: _padding(given[name], size) for name, size in sizes.items()}
+        state = self._compiled.construct_expanded_state(given, escape_names=False)
+        names = [(name, state.processors.get(name) or self._processor(name)) for name in state.positiontup or ()]
+        return Text(state.statement, names, state.parameter_expansion, self._constants)
+
+    def _processor(self, name: str) -> _Processor | None:
+        bind: BindParameter[Any] | None = self._compiled.binds.get(name)
+        return None if bind is None else _implementation(bind.type, self._dialect).bind_processor(self._dialect)
+
+
+class Statements:
+    """The compiled statements of a dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._compiled = lru_cache(_KEPT)(lambda statement, names: Statement(statement, names, dialect))
+
+    def of(self, statement: Executable, parameters: Mapping[str, Any]) -> Statement:
+        """The statement for parameters of these names."""
+        return self._compiled(statement, tuple(parameters))
+
+
+def _implementation(of: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return of.dialect_impl(dialect)
+
+
+def _padded(size: int) -> int:
+    """The next power of two: a database keeps the plans of few texts more easily than those of many."""
+    return 1 << (size - 1).bit_length() if size else 0
+
+
+def _padding(values: Any, size: int) -> list[Any]:
+    """As many values as that: the last one once more and again, which changes no meaning of IN."""
+    given = list(values)
+    return given + given[-1:] * (size - len(given))
+
+
+def _flat(values: Any, places: int) -> Iterable[Any]:
+    """A value for each place: of tuples, their parts."""
+    given = list(values)
+    width = len(given[0]) if given and isinstance(given[0], tuple) else 1
+    padded = _padding(given, places // width)
+    return padded if width == 1 else chain.from_iterable(padded)
