@@ -56,10 +56,12 @@ def body(number: int, *, closed: bool = False) -> bytes:
 
 
 def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
-    """The bytes of a signed webhook."""
+    """The bytes of a signed webhook, with the headers of Jira Cloud's."""
     signature = hmac.new(SECRET, payload, hashlib.sha256).hexdigest()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f"User-Agent: Atlassian Webhook HTTP Client\r\nX-Atlassian-Webhook-Identifier: {signature[:32]}\r\n"
+        f"X-Atlassian-Webhook-Flow: Primary\r\n"
         f"X-Hub-Signature: sha256={signature}\r\nContent-Length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload

@@ -38,44 +38,48 @@ def gate(store: Store, clock: World) -> Gate:
     return Gate("orchestrator", store.pauses, Random(1), clock)  # noqa: S311 - jitter
 
 
+async def places(gate: Gate, free: int, under_way: int, clock: World) -> int:
+    return gate.places(free, under_way, await gate._pauses.get(gate.destination), clock.now)
+
+
 def outcome(clock: World, error: RemoteError | None = None, *, began: datetime | None = None) -> Outcome:
     return Outcome(Step.CREATE, began or clock.now, clock.now, None if error else DONE, error)
 
 
 async def test_all_places_are_free_while_all_goes_well(gate: Gate, clock: World) -> None:
-    assert await gate.places(16, 3, clock.now) == 16
+    assert await places(gate, 16, 3, clock) == 16
 
 
 async def test_nobody_goes_during_a_pause_and_one_probes_after_it(gate: Gate, clock: World) -> None:
     await gate.learn(outcome(clock, WAIT))
-    assert await gate.places(16, 0, clock.now) == 0
+    assert await places(gate, 16, 0, clock) == 0
     assert gate.opens_at(clock.now) == clock.now + 20 * SECOND
     clock.now += 20 * SECOND
-    assert await gate.places(16, 0, clock.now) == 1
-    assert await gate.places(15, 1, clock.now) == 0
+    assert await places(gate, 16, 0, clock) == 1
+    assert await places(gate, 15, 1, clock) == 0
 
 
 async def test_a_probe_that_goes_well_opens_it(gate: Gate, clock: World) -> None:
     await gate.learn(outcome(clock, WAIT))
     clock.now += 20 * SECOND
-    await gate.places(16, 0, clock.now)
+    await places(gate, 16, 0, clock)
     await gate.learn(outcome(clock))
-    assert await gate.places(16, 0, clock.now) == 2  # the backlog does not fall on it all at once
+    assert await places(gate, 16, 0, clock) == 2  # the backlog does not fall on it all at once
     await gate.learn(outcome(clock))
-    assert await gate.places(14, 2, clock.now) == 1
+    assert await places(gate, 14, 2, clock) == 1
     for _ in range(LAST_RAMP):
         await gate.learn(outcome(clock))
-    assert await gate.places(16, 0, clock.now) == 16
+    assert await places(gate, 16, 0, clock) == 16
 
 
 async def test_another_replica_begins_slowly_too(gate: Gate, store: Store, clock: World) -> None:
     other = Gate("orchestrator", store.pauses, Random(2), clock)  # noqa: S311 - jitter
     await gate.learn(outcome(clock, WAIT))
-    assert await other.places(16, 0, clock.now) == 0
+    assert await places(other, 16, 0, clock) == 0
     clock.now += 20 * SECOND
-    await gate.places(16, 0, clock.now)
+    await places(gate, 16, 0, clock)
     await gate.learn(outcome(clock))
-    assert await other.places(16, 0, clock.now) == 2
+    assert await places(other, 16, 0, clock) == 2
 
 
 async def test_an_answer_to_a_call_of_before_the_pause_does_not_open_it(gate: Gate, clock: World) -> None:
@@ -84,7 +88,7 @@ async def test_an_answer_to_a_call_of_before_the_pause_does_not_open_it(gate: Ga
     await gate.learn(outcome(clock, WAIT))
     clock.now += SECOND
     await gate.learn(outcome(clock, began=began))
-    assert await gate.places(16, 0, clock.now) == 0
+    assert await places(gate, 16, 0, clock) == 0
 
 
 async def test_failures_that_were_under_way_together_count_once(gate: Gate, clock: World) -> None:
@@ -98,7 +102,7 @@ async def test_failures_that_were_under_way_together_count_once(gate: Gate, cloc
 async def test_pauses_grow_to_their_limit(gate: Gate, clock: World) -> None:
     waits = []
     for _ in range(12):
-        await gate.places(16, 0, clock.now)
+        await places(gate, 16, 0, clock)
         await gate.learn(outcome(clock, AWAY))
         opens_at = gate.opens_at(clock.now)
         assert opens_at is not None
@@ -111,14 +115,14 @@ async def test_pauses_grow_to_their_limit(gate: Gate, clock: World) -> None:
 
 async def test_a_retry_after_of_nothing_still_waits(gate: Gate, clock: World) -> None:
     await gate.learn(outcome(clock, RateLimited("now", retry_after=timedelta(0), status=429)))
-    assert await gate.places(16, 0, clock.now) == 0
+    assert await places(gate, 16, 0, clock) == 0
 
 
 async def test_a_refused_token_pauses_and_a_forbidden_folder_does_not(gate: Gate, clock: World) -> None:
     await gate.learn(outcome(clock, Unauthorized("not this folder", status=403)))
-    assert await gate.places(16, 0, clock.now) == 16
+    assert await places(gate, 16, 0, clock) == 16
     await gate.learn(outcome(clock, Unauthorized("who are you", status=401)))
-    assert await gate.places(16, 0, clock.now) == 0
+    assert await places(gate, 16, 0, clock) == 0
 
 
 async def test_a_probe_that_goes_well_does_not_undo_what_another_replica_was_told(
@@ -129,17 +133,17 @@ async def test_a_probe_that_goes_well_does_not_undo_what_another_replica_was_tol
     await one.learn(outcome(clock, WAIT))
     clock.now += 20 * SECOND
     began = clock.now
-    assert [await gate.places(16, 0, clock.now) for gate in (one, other)] == [1, 1]
+    assert [await places(gate, 16, 0, clock) for gate in (one, other)] == [1, 1]
     clock.now += SECOND / 10
     await other.learn(outcome(clock, WAIT, began=began))
     await one.learn(outcome(clock, began=began))
     clock.now += SECOND
-    assert [await gate.places(16, 0, clock.now) for gate in (one, other)] == [0, 0]
+    assert [await places(gate, 16, 0, clock) for gate in (one, other)] == [0, 0]
 
 
 async def test_many_429_of_one_moment_are_one_pause(gate: Gate, store: Store, clock: World) -> None:
     told = RateLimited("slow down", retry_after=SECOND, status=429)
-    assert await gate.places(16, 0, clock.now) == 16
+    assert await places(gate, 16, 0, clock) == 16
     for _ in range(16):
         await gate.learn(outcome(clock, told))
     pause = await store.pauses.get("orchestrator")

@@ -17,7 +17,7 @@ from sqlalchemy import Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import BridgeError, ConstraintViolated, StoreUnavailable, Unstorable
-from bridge.store.driver import Engine, Running
+from bridge.store.driver import Engine
 from bridge.store.pool import Pool
 from bridge.store.sqlite import Sqlite
 from bridge.store.statements import Rows, Statements
@@ -53,6 +53,9 @@ class Connection:
         text = compiled.text(every[0])
         answer = await self.driver.run(text.sql, [text.values(each) for each in every], returns=compiled.returns)
         return compiled.rows(*answer)
+
+
+Work = Callable[[Connection], Awaitable[Done]]
 
 
 class Database:
@@ -96,15 +99,17 @@ class Database:
             async with self._readers.connection() as driver:
                 yield Connection(driver, self._statements)
 
-    async def write(self, work: Callable[[Connection], Awaitable[Done]]) -> Done:
+    async def write(self, work: Work[Done]) -> Done:
         """`writing` for work that awaits nothing but its connection: much cheaper on SQLite, where it runs on the connection's thread."""
-
-        def on(running: Running) -> Awaitable[Done]:
-            return work(Connection(running, self._statements))
-
         with self.translating():
             async with self._writers.connection() as driver:
-                return await driver.transact(on)
+                return await driver.transact(lambda running: work(Connection(running, self._statements)))
+
+    async def read(self, work: Work[Done]) -> Done:
+        """`reading` for such work."""
+        with self.translating():
+            async with self._readers.connection() as driver:
+                return await driver.together(lambda running: work(Connection(running, self._statements)))
 
     @asynccontextmanager
     async def listening(self, channel: str, on_notify: Callable[..., None]) -> AsyncIterator[asyncio.Event]:

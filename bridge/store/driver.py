@@ -42,6 +42,9 @@ class Driver(Running, Pooled, Protocol):
     async def transact(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
         """Begin, do the work, commit; undo it if it fails. The work awaits nothing but what it runs."""
 
+    async def together(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
+        """Do such work without a transaction."""
+
 
 class Engine(Protocol):
     """A database of one kind."""

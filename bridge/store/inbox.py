@@ -148,7 +148,8 @@ class Inbox:
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""
         strange = None if lane.source is not None else now - STRANGE_AFTER
-        async with self._database.reading() as connection:
+
+        async def work(connection: Connection) -> Batch:
             waiting = await connection.execute(_sizes(lane), {"limit": limit})
             found = [(row.id, row.size) for row in waiting if strange is None or row.received_at <= strange]
             if not found:
@@ -157,7 +158,9 @@ class Inbox:
             fitting = [number for (number, _), size in zip(found, sizes, strict=True) if size <= _BATCH_BYTES]
             ids = fitting or [number for number, _ in found[:1]]
             whole = [delivery_of(row) for row in await connection.execute(_WHOLE, {"ids": ids})]
-        return Batch(whole, more=len(found) == limit or len(ids) < len(found))
+            return Batch(whole, more=len(found) == limit or len(ids) < len(found))
+
+        return await self._database.read(work)
 
     async def lock(self, connection: Connection, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
         """Those of these deliveries that are still pending, locked for this transaction."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BindParameter,
     Integer,
     Select,
+    Update,
     and_,
     bindparam,
     delete,
@@ -31,9 +32,10 @@ from bridge.outcome import Outcome, Waits, due, settle
 from bridge.plan import plan
 from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
-from bridge.store.records import link_of, row_of, snapshot_of
+from bridge.store.pauses import Pause
+from bridge.store.records import WORK, link_of, row_of, snapshot_of, work_of
 from bridge.store.signals import Signals
-from bridge.store.tables import attempts, links, tickets
+from bridge.store.tables import attempts, links, pauses, tickets
 
 TicketRef = tuple[str, str]
 """A source's name and a ticket's id."""
@@ -47,6 +49,14 @@ class Claimed:
 
     link: Link
     step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A destination's pause, and when the next link of it that nobody has is due, or was."""
+
+    pause: Pause | None
+    next_due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +148,30 @@ class Links:
 
     async def save(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         """Write links that were made or changed, in the transaction in which they were read."""
-        rows = [(link.id, row_of(replace(link, updated_at=now))) for link in changed]
-        await many(connection, _INSERT, (row for link_id, row in rows if not link_id))
-        await many(connection, _UPDATE, ({"of": link_id, **row} for link_id, row in rows if link_id))
+        await many(connection, _INSERT, ({**row_of(link), "updated_at": now} for link in changed if not link.id))
+        known = ({"of": link.id, **row_of(link), "updated_at": now} for link in changed if link.id)
+        await many(connection, _UPDATE, known)
+        await self._tell_due(connection, changed, now)
+
+    async def _save_work(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
+        """Write what steps have changed in links, and leave alone what their tickets want."""
+        rows = ({"of": link.id, **work_of(link), "updated_at": now} for link in changed)
+        await many(connection, _UPDATE_WORK, rows)
+        await self._tell_due(connection, changed, now)
+
+    async def _tell_due(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         if any(link.leased_until is None and link.due_at is not None and link.due_at <= now for link in changed):
             await self._signals.due(connection)
 
     # -- worker --------------------------------------------------------------------------------------------------------------------
 
-    async def next_due(self, destination: str, now: datetime) -> datetime | None:
-        """When the next link that nobody has is due, or was."""
+    async def outlook(self, destination: str, now: datetime) -> Outlook:
+        """What a worker has to know before it claims links of a destination."""
         wanted = {"destination": destination, "now": now}
         async with self._database.reading() as connection:
-            found: datetime | None = (await connection.execute(_NEXT_DUE, wanted)).scalar()
-        return found
+            row = (await connection.execute(_OUTLOOK, wanted)).one()
+        pause = None if row.until is None else Pause(row.until, row.failures, row.reason)
+        return Outlook(pause, row.next_due)
 
     async def claim(
         self, destination: str, limit: int, now: datetime, terms: Terms, under_way: Collection[int] = ()
@@ -172,7 +192,7 @@ class Links:
                 for link, step in planned
                 if step is not None and step is not Step.REOPEN
             ]
-            await self.save(connection, [*idle, *(each.link for each in claimed)], now)
+            await self._save_work(connection, [*idle, *(each.link for each in claimed)], now)
             return claimed, idle, [link for link, step in planned if step is Step.REOPEN]
 
         claimed, idle, to_reopen = await self._database.write(work)
@@ -223,7 +243,7 @@ class Links:
             current = {row.id: link_of(row) for row in rows}
             settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
             now = max(result.outcome.finished_at for result in results)
-            await self.save(connection, [link for link in settled if link is not None], now)
+            await self._save_work(connection, [link for link in settled if link is not None], now)
             held = (result for result in results if result.claimed.link.id in current)
             await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
             return settled
@@ -334,6 +354,15 @@ class Links:
             return (await connection.execute(of)).rowcount
 
 
+def _update(names: Iterable[str]) -> Update:
+    """Writes these columns of one link."""
+    return (
+        update(links)
+        .where(links.c.id == bindparam("of"))
+        .values({name: bindparam(name) for name in names if name != "id"})
+    )
+
+
 _REFS: BindParameter[Any] = bindparam("refs", expanding=True)
 _SNAPSHOTS = (
     select(tickets)
@@ -348,16 +377,16 @@ _ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).
 _LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
 _INSERT_ATTEMPT = insert(attempts)
-_UPDATE = (
-    update(links)
-    .where(links.c.id == bindparam("of"))
-    .values({column.name: bindparam(column.name) for column in links.columns if column.name != "id"})
-)
+_UPDATE = _update(links.columns.keys())
+_UPDATE_WORK = _update(WORK)
 
 
 _WAITING = and_(links.c.destination == bindparam("destination"), links.c.due_at.is_not(None))
 _FREE = or_(links.c.leased_until.is_(None), links.c.leased_until <= bindparam("now"))
-_NEXT_DUE = select(func.min(links.c.due_at)).where(_WAITING, _FREE)
+_NEXT_DUE = select(func.min(links.c.due_at).label("next_due")).where(_WAITING, _FREE).subquery()
+_OUTLOOK = select(_NEXT_DUE.c.next_due, pauses.c.until, pauses.c.failures, pauses.c.reason).select_from(
+    _NEXT_DUE.outerjoin(pauses, pauses.c.destination == bindparam("destination"))
+)
 _DUE = and_(_WAITING, links.c.due_at <= bindparam("now"), _FREE)
 _CLAIM = (
     select(links)

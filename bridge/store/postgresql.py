@@ -95,6 +95,10 @@ class PostgreSQLConnection:
         await self.commit()
         return done
 
+    async def together(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
+        """Do the work without a transaction."""
+        return await work(self)
+
     def is_idle(self) -> bool:
         """Whether it is open and in no transaction."""
         return not self.driver.is_closed() and not self.driver.is_in_transaction()

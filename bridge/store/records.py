@@ -22,7 +22,7 @@ from bridge.model import (
     TicketState,
 )
 
-_AS_IT_IS = (
+_WANTS_AS_IT_IS = (
     "source",
     "ticket_id",
     "generation",
@@ -35,6 +35,9 @@ _AS_IT_IS = (
     "version",
     "closed_version",
     "seen_open",
+    "created_at",
+)
+_WORK_AS_IT_IS = (
     "create_sent_at",
     "ended_version",
     "due_at",
@@ -43,10 +46,14 @@ _AS_IT_IS = (
     "attempts",
     "parked",
     "last_error",
-    "created_at",
     "updated_at",
 )
 """The columns of a link that hold what the field of the same name holds."""
+
+_AS_IT_IS = _WANTS_AS_IT_IS + _WORK_AS_IT_IS
+
+WORK = (*_WORK_AS_IT_IS, "task_state", "task_id", "told", "refused", "create_safe_at")
+"""The columns that a step changes."""
 
 
 def link_of(row: Row[Any]) -> Link:
@@ -70,18 +77,30 @@ def link_of(row: Row[Any]) -> Link:
 
 def row_of(link: Link) -> dict[str, Any]:
     """A link's columns, without its id."""
+    return {**_wants_of(link), **work_of(link)}
+
+
+def _wants_of(link: Link) -> dict[str, Any]:
+    """The columns that say what a link is and what its ticket wants."""
     return {
         "policy": link.policy,
         "ticket_state": link.ticket_state,
         "request": link.request,
         "completion": link.completion,
         "shows": link.shows or None,
+        **{name: getattr(link, name) for name in _WANTS_AS_IT_IS},
+    }
+
+
+def work_of(link: Link) -> dict[str, Any]:
+    """The columns that say what a link's task is, and what is due: all that a step changes."""
+    return {
         "task_state": link.task_state,
         "task_id": link.task_id,
         "told": link.told or None,
         "refused": link.refused or None,
         "create_safe_at": link.safe_at,
-        **{name: getattr(link, name) for name in _AS_IT_IS},
+        **{name: getattr(link, name) for name in _WORK_AS_IT_IS},
     }
 
 

@@ -58,14 +58,14 @@ class SqliteConnection:
         """The next statement begins a transaction that writes."""
         self._begins = True
 
-    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:  # noqa: ARG002
+    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:
         """Run a statement for each of these."""
         begins, self._begins = self._begins, False
 
         def statement(driver: sqlite3.Connection) -> Answer:
             if begins:
                 driver.execute(_BEGIN).close()
-            return _run(driver, sql, values)
+            return _run(driver, sql, values, returns)
 
         return await self._trip(statement)
 
@@ -84,6 +84,10 @@ class SqliteConnection:
     async def transact(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
         """One trip: on the thread, statements are there at once."""
         return await self._trip(lambda driver: _transact(driver, work))
+
+    async def together(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
+        """One trip without a transaction."""
+        return await self._trip(lambda driver: _at_once(work(_OnTheThread(driver))))
 
     def is_idle(self) -> bool:
         """Whether there is no transaction, and no statement of somebody who was cancelled that may still begin one."""
@@ -111,14 +115,17 @@ class _OnTheThread:
     def __init__(self, driver: sqlite3.Connection) -> None:
         self._driver = driver
 
-    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:  # noqa: ARG002
+    async def run(self, sql: str, values: Sequence[Values], *, returns: bool) -> Answer:
         """Run a statement for each of these."""
-        return _run(self._driver, sql, values)
+        return _run(self._driver, sql, values, returns)
 
 
-def _run(driver: sqlite3.Connection, sql: str, values: Sequence[Values]) -> Answer:
+def _run(driver: sqlite3.Connection, sql: str, values: Sequence[Values], returns: bool) -> Answer:
     cursor = driver.cursor()
     try:
+        if not returns and len(values) > 1:
+            cursor.executemany(sql, values)
+            return Answer((), (), cursor.rowcount)
         rows: list[Values] = []
         changed = 0
         for each in values:

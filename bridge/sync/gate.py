@@ -33,9 +33,12 @@ class Gate:
         self._pause: Pause | None = None
         self._ramp: int | None = None
 
-    async def places(self, free: int, under_way: int, now: datetime) -> int:
-        """How many of the free places may be used now: all, none during a pause, after one a single probe, then more and more."""
-        before, self._pause = self._pause, await self._pauses.get(self.destination)
+    def places(self, free: int, under_way: int, pause: Pause | None, now: datetime) -> int:
+        """How many of the free places may be used now: all, none during a pause, after one a single probe, then more and more.
+
+        `pause` is the destination's, as the database has it.
+        """
+        before, self._pause = self._pause, pause
         if self._pause is None:
             self._ramp = FIRST_RAMP if before is not None else self._ramp
             return free if self._ramp is None else max(min(free, self._ramp - under_way), 0)

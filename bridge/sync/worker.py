@@ -99,17 +99,17 @@ class Worker:
         """
         while not self._waker.stopping and (free := self._limits.concurrency - len(self._under_way)):
             now = self._clock()
-            places = await self._gate.places(free, len(self._under_way), now)
+            destination = self._gate.destination
+            outlook = await self._store.links.outlook(destination, now)
+            places = self._gate.places(free, len(self._under_way), outlook.pause, now)
             if not places:
                 if opens_at := self._gate.opens_at(now):
                     self._alarm(opens_at)
                 return
-            destination = self._gate.destination
-            next_due = await self._store.links.next_due(destination, now)
-            if next_due is None:
+            if outlook.next_due is None:
                 return
-            if next_due > now:
-                self._alarm(next_due)
+            if outlook.next_due > now:
+                self._alarm(outlook.next_due)
                 return
             claimed = await self._store.links.claim(destination, places, now, self._terms, self._under_way.values())
             for each in claimed:

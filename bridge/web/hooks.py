@@ -4,7 +4,7 @@ A 2xx means that the delivery is durable. Whatever keeps us from storing it is a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -108,25 +108,20 @@ class Receiver:
 
     async def _body(self, request: Request, place: Place) -> bytes:
         """The body, never more of it than the limit and the place allow, and in time."""
-        try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                async for chunk in self._within_the_limit(request):
-                    place.put(chunk)
-        except TimeoutError:
-            raise TooSlow from None
-        return place.body()
-
-    async def _within_the_limit(self, request: Request) -> AsyncIterator[bytes]:
-        """The body's chunks. Raises `TooLarge`."""
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_body_bytes:
             raise TooLarge
         size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self.max_body_bytes:
-                raise TooLarge
-            yield chunk
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > self.max_body_bytes:
+                        raise TooLarge
+                    place.put(chunk)
+        except TimeoutError:
+            raise TooSlow from None
+        return place.body()
 
     async def _deliveries(self, source: str, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
         now, tracker = self.clock(), self.trackers[source]

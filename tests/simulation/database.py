@@ -5,7 +5,7 @@ Transactions follow one another: what PostgreSQL does when two of them overlap c
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from sqlalchemy.pool import StaticPool
 
 from bridge.errors import StoreUnavailable
 from bridge.store import Connection, Database
-from bridge.store.database import Done
+from bridge.store.database import Done, Work
 from bridge.store.sqlite import Sqlite
 from bridge.store.tables import metadata
 from tests.simulation.chaos import Chaos
@@ -193,8 +193,12 @@ class SimulatedDatabase(Database):
         async with self._transaction(writes=False) as transaction:
             yield cast("Connection", transaction)
 
-    async def write(self, work: Callable[[Connection], Awaitable[Done]]) -> Done:
+    async def write(self, work: Work[Done]) -> Done:
         async with self.writing() as connection:
+            return await work(connection)
+
+    async def read(self, work: Work[Done]) -> Done:
+        async with self.reading() as connection:
             return await work(connection)
 
     @asynccontextmanager

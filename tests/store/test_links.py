@@ -156,7 +156,7 @@ async def test_what_is_due_later_or_parked_or_elsewhere_is_not_claimed(store: St
     await kept(store, 2, due_at=None, parked=True)
     await kept(store, 3, destination="other")
     assert await claim(store) == []
-    assert await store.links.next_due(DESTINATION, NOW) == NOW + SECOND
+    assert (await store.links.outlook(DESTINATION, NOW)).next_due == NOW + SECOND
 
 
 async def test_an_outcome_settles_its_link_and_is_in_the_audit_trail(store: Store) -> None:

@@ -96,7 +96,7 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
     full: Store, seen: list[tuple[str, Sequence[Any]]]
 ) -> None:
     await full.inbox.pending(Lane("jira"), 100, NOW)
-    await full.links.next_due(DESTINATION, NOW)
+    await full.links.outlook(DESTINATION, NOW)
     await full.links.claim(DESTINATION, 16, NOW, TERMS)
     await full.watched.open("jira", MANY // 200, 100)
     await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
