@@ -19,11 +19,8 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## speed, memory and loss beside baselines of the same run, and which targets hold; the sandbox, polls and replicas
+bench: $(READY)  ## speed, memory and loss beside baselines of the same run, and which targets hold
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.sandbox
-	$(BIN)/python -m benchmarks.polling
-	$(BIN)/python -m benchmarks.replicas
 
 simulate: $(READY)  ## the sync core in SEEDS worlds of faults; the shortest story of one that breaks an invariant
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)

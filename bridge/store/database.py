@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.errors import BridgeError, ConstraintViolated, StoreUnavailable, Unstorable
-from bridge.store.driver import Engine
+from bridge.errors import BridgeError, ConstraintViolated, Deadlock, StoreUnavailable, Unstorable
+from bridge.store.driver import Engine, Running
 from bridge.store.pool import Pool
 from bridge.store.sqlite import Sqlite
 from bridge.store.statements import Rows, Statements
@@ -30,6 +30,7 @@ COMMAND_TIMEOUT = timedelta(seconds=30)
 
 _UNAVAILABLE = "the database does not answer as it should"
 _TOLD: Mapping[type[BridgeError], str] = {
+    Deadlock: "the database undid a transaction",
     Unstorable: "the database cannot hold it",
     ConstraintViolated: "the database does not allow it",
 }
@@ -40,7 +41,7 @@ Done = TypeVar("Done")
 class Connection:
     """A connection that runs SQLAlchemy's statements."""
 
-    def __init__(self, driver: Any, statements: Statements) -> None:
+    def __init__(self, driver: Running, statements: Statements) -> None:
         self.driver = driver
         self._statements = statements
 
@@ -50,8 +51,8 @@ class Connection:
         """Run a statement; with a sequence of parameters, once for each of them."""
         every = [parameters] if isinstance(parameters, Mapping) else list(parameters) or [{}]
         compiled = self._statements.of(statement, every[0])
-        text = compiled.text(every[0])
-        answer = await self.driver.run(text.sql, [text.values(each) for each in every], returns=compiled.returns)
+        sql = compiled.sql(every[0])
+        answer = await self.driver.run(sql.text, [sql.values(each) for each in every], returns=compiled.returns)
         return compiled.rows(*answer)
 
 
@@ -100,7 +101,10 @@ class Database:
                 yield Connection(driver, self._statements)
 
     async def write(self, work: Work[Done]) -> Done:
-        """`writing` for work that awaits nothing but its connection: much cheaper on SQLite, where it runs on the connection's thread."""
+        """`writing` for work that awaits nothing but its connection: much cheaper on SQLite, where it runs on the connection's thread.
+
+        Whoever is cancelled meanwhile does not know whether it is done.
+        """
         with self.translating():
             async with self._writers.connection() as driver:
                 return await driver.transact(lambda running: work(Connection(running, self._statements)))
@@ -130,7 +134,7 @@ class Database:
 
     @contextmanager
     def translating(self) -> Iterator[None]:
-        """The database's errors as ours, in the driver's own words: without the statement and its values."""
+        """The database's errors as ours, in the driver's own words and without the statement."""
         self._refuse_if_gone()
         try:
             yield

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Integer,
     Select,
     Update,
@@ -21,6 +20,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -34,11 +34,9 @@ from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.pauses import Pause
 from bridge.store.records import WORK, link_of, row_of, snapshot_of, work_of
+from bridge.store.refs import TicketRef, of_tickets, these
 from bridge.store.signals import Signals
 from bridge.store.tables import attempts, links, pauses, tickets
-
-TicketRef = tuple[str, str]
-"""A source's name and a ticket's id."""
 
 _MAX_DETAIL = 2000
 
@@ -125,9 +123,9 @@ class Links:
             empty = {"version": "", "closed_version": "", "layers": {}, "updated_at": now}
             rows_to_lock = ({"source": source, "ticket_id": ticket_id, **empty} for source, ticket_id in wanted)
             await many(connection, self._be_there, rows_to_lock)
-        snapshots = await connection.execute(_SNAPSHOTS, {"refs": wanted})
+        snapshots = await connection.execute(_SNAPSHOTS, these(wanted))
         found = {(row.source, row.ticket_id): snapshot_of(row) for row in snapshots}
-        rows = map(link_of, await connection.execute(_GENERATIONS, {"refs": wanted}))
+        rows = map(link_of, await connection.execute(_GENERATIONS, these(wanted)))
         newest = {(link.source, link.ticket_id): link for link in sorted(rows, key=lambda link: link.generation)}
         return {ref: (found.get(ref, Snapshot()), newest.get(ref)) for ref in wanted}
 
@@ -285,9 +283,10 @@ class Links:
 
     async def backlog(self, now: datetime) -> dict[str, int]:
         """How many links are in each state but settled: found by partial indexes, however large the table is."""
+        every = select(func.count()).select_from(links)
         async with self._database.reading() as connection:
             return {
-                state.value: (await connection.execute(select(func.count()).where(_in_state(state, now)))).scalar_one()
+                state.value: (await connection.execute(every.where(_in_state(state, now)))).scalar_one()
                 for state in (LinkState.PENDING, LinkState.WAITING, LinkState.PARKED)
             }
 
@@ -324,7 +323,7 @@ class Links:
             row = (await connection.execute(_ONE_OF, {"ids": [link_id]})).first()
             if row is None:
                 return None
-            await connection.execute(_SNAPSHOTS, {"refs": [(row.source, row.ticket_id)]})
+            await connection.execute(_SNAPSHOTS, these([(row.source, row.ticket_id)]))
             row = (await connection.execute(_LOCK, {"ids": [link_id]})).first()
             if row is None:
                 return None
@@ -363,16 +362,10 @@ def _update(names: Iterable[str]) -> Update:
     )
 
 
-_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
 _SNAPSHOTS = (
-    select(tickets)
-    .where(tuple_(tickets.c.source, tickets.c.ticket_id).in_(_REFS))
-    .order_by(tickets.c.source, tickets.c.ticket_id)
-    .with_for_update()
+    select(tickets).where(of_tickets(tickets)).order_by(tickets.c.source, tickets.c.ticket_id).with_for_update()
 )
-_GENERATIONS = (
-    select(links).where(tuple_(links.c.source, links.c.ticket_id).in_(_REFS)).order_by(links.c.id).with_for_update()
-)
+_GENERATIONS = select(links).where(of_tickets(links)).order_by(links.c.id).with_for_update()
 _ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).order_by(links.c.id)
 _LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
@@ -470,12 +463,16 @@ def _filtered(wanted: LinkFilter, now: datetime) -> Select[Any]:
     return query
 
 
+_PARKED: Any = text("links.parked")
+"""As the partial index has it: that `parked = 1`, which SQLAlchemy makes of a truth, is the same, SQLite does not see."""
+
+
 def _in_state(state: LinkState, now: datetime) -> Any:
     """`Link.state`, in SQL."""
     waits = and_(links.c.leased_until.is_(None), links.c.due_at > now)
     match state:
         case LinkState.PARKED:
-            return links.c.parked
+            return _PARKED
         case LinkState.SETTLED:
             return and_(~links.c.parked, links.c.due_at.is_(None))
         case LinkState.WAITING:

@@ -67,7 +67,7 @@ async def migrating(database: Database, work: Callable[[Connection], Done]) -> D
 
     driver = "sqlite+aiosqlite" if database.is_sqlite else "postgresql+asyncpg"
     engine = create_async_engine(database.url.set(drivername=driver), hide_parameters=True)
-    if database.is_sqlite:  # its driver would begin a transaction with the first row, and no table is one
+    if database.is_sqlite:  # its driver begins by itself before INSERT, but not before CREATE TABLE
         event.listen(engine.sync_engine, "connect", _leave_begin_to_us)
         event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:

@@ -19,6 +19,7 @@ class Pause:
 
 
 _OF = select(pauses).where(pauses.c.destination == bindparam("destination"))
+_CLEAR = delete(pauses).where(pauses.c.destination == bindparam("of"), pauses.c.until <= bindparam("ended"))
 
 
 class Pauses:
@@ -26,6 +27,12 @@ class Pauses:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        insert = database.insert(pauses)
+        self._pause = insert.on_conflict_do_update(
+            index_elements=["destination"],
+            set_={name: insert.excluded[name] for name in ("until", "failures", "reason", "updated_at")},
+            where=pauses.c.until < insert.excluded.until,
+        )
 
     async def get(self, destination: str) -> Pause | None:
         """The destination's last pause, ended or not; None if all has gone well since."""
@@ -35,20 +42,12 @@ class Pauses:
 
     async def pause(self, destination: str, pause: Pause, now: datetime) -> None:
         """Let the destination wait; the longer of two pauses holds."""
-        statement = self._database.insert(pauses).values(
-            destination=destination, until=pause.until, failures=pause.failures, reason=pause.reason, updated_at=now
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["destination"],
-            set_={name: statement.excluded[name] for name in ("until", "failures", "reason", "updated_at")},
-            where=pauses.c.until < statement.excluded.until,
-        )
+        row = {"until": pause.until, "failures": pause.failures, "reason": pause.reason, "updated_at": now}
         async with self._database.writing() as connection:
-            await connection.execute(statement)
+            await connection.execute(self._pause, {"destination": destination, **row})
 
     async def clear(self, destination: str, ended: Pause) -> bool:
         """All goes well again since this pause ended; whether no replica was told to wait longer meanwhile."""
-        of = delete(pauses).where(pauses.c.destination == destination, pauses.c.until <= ended.until)
         async with self._database.writing() as connection:
-            await connection.execute(of)
+            await connection.execute(_CLEAR, {"of": destination, "ended": ended.until})
             return (await connection.execute(_OF, {"destination": destination})).first() is None

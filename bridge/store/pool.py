@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
 from bridge.errors import StoreUnavailable
@@ -30,6 +30,7 @@ class Pool(Generic[Each]):
         self._places = asyncio.Semaphore(size)
         self._idle: list[Each] = []
         self._closing: set[asyncio.Task[None]] = set()
+        self._keeps = True
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Each]:
@@ -45,11 +46,11 @@ class Pool(Generic[Each]):
             self._places.release()
 
     async def close(self) -> None:
-        """Close every connection that nobody has."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            self._end(connection)
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        """Close every connection that nobody has; those that somebody has are closed when they come back."""
+        self._keeps = False
+        while self._idle:
+            self._end(self._idle.pop())
+        await asyncio.gather(*self._closing)
 
     async def _turn(self) -> None:
         if not self._places.locked():
@@ -70,13 +71,18 @@ class Pool(Generic[Each]):
         return None
 
     def _take_back(self, connection: Each) -> None:
-        if connection.is_idle():
+        if self._keeps and connection.is_idle():
             self._idle.append(connection)
         else:
             self._end(connection)
 
     def _end(self, connection: Each) -> None:
         """Close it beside everything else: whoever was cancelled is not to wait for it."""
-        closing = asyncio.create_task(connection.close())
+        closing = asyncio.create_task(_close(connection))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+
+async def _close(connection: Pooled) -> None:
+    with suppress(Exception):  # it may be broken; whoever it broke for has been told
+        await connection.close()

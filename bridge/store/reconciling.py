@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
 
 from bridge.correlation import Identity
 from bridge.model import Link, LinkId, TaskId
 from bridge.store.database import Connection, Database
 from bridge.store.records import link_of
+from bridge.store.refs import TicketRef, of_tickets, these
 from bridge.store.tables import LIVE, links
 
 
@@ -30,12 +31,12 @@ class Reconciling:
         self._destination = destination
 
     async def named(self, tasks: Collection[TaskId], keys: Collection[str], identities: Collection[Identity]) -> Named:
-        """The links that have these tasks, these keys, or are these tickets' generations."""
-        wanted = [(identity.source, identity.ticket_id, identity.generation) for identity in identities]
+        """The links that have these tasks, these keys, or are these tickets' generations; others of these tickets may be among them."""
+        wanted = these({(identity.source, identity.ticket_id) for identity in identities})
         async with self._database.reading() as connection:
             held = await _read(connection, _BY_TASK, destination=self._destination, tasks=list(tasks))
             keyed = await _read(connection, _BY_KEY, keys=list(keys))
-            known = await _read(connection, _BY_IDENTITY, identities=wanted)
+            known = await _read(connection, _BY_TICKET, **wanted)
         return Named(
             {link.task_id: link for link in held if link.task_id is not None},
             {link.correlation_key: link for link in keyed},
@@ -56,14 +57,13 @@ class Reconciling:
         """These links, locked for this transaction. One that somebody else has locked is moving, and left out."""
         return {link.id: link for link in await _read(connection, _LOCK, ids=list(ids))}
 
-    async def generations(
-        self, connection: Connection, tickets: Iterable[tuple[str, str]]
-    ) -> dict[tuple[str, str], list[Link]]:
+    async def generations(self, connection: Connection, tickets: Iterable[TicketRef]) -> dict[TicketRef, list[Link]]:
         """Every generation of tickets that this transaction has locked by `Links.known`, the oldest first."""
         wanted = list(tickets)
-        found: dict[tuple[str, str], list[Link]] = {ticket: [] for ticket in wanted}
-        for link in await _read(connection, _GENERATIONS, tickets=wanted):
-            found[link.source, link.ticket_id].append(link)
+        found: dict[TicketRef, list[Link]] = {ticket: [] for ticket in wanted}
+        for link in await _read(connection, _GENERATIONS, **these(wanted)):
+            if (of := found.get((link.source, link.ticket_id))) is not None:
+                of.append(link)
         return found
 
 
@@ -75,7 +75,7 @@ _HERE = links.c.destination == bindparam("destination")
 _BY_ID = select(links).where(_one_of(links.c.id, "ids"))
 _BY_TASK = select(links).where(_HERE, _one_of(links.c.task_id, "tasks"))
 _BY_KEY = select(links).where(_one_of(links.c.correlation_key, "keys"))
-_BY_IDENTITY = select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id, links.c.generation), "identities"))
+_BY_TICKET = select(links).where(of_tickets(links))
 _LOCK = _BY_ID.with_for_update(skip_locked=True)
 _LIVE = (
     select(links)
@@ -85,9 +85,7 @@ _LIVE = (
     .order_by(links.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
-_GENERATIONS = (
-    select(links).where(_one_of(tuple_(links.c.source, links.c.ticket_id), "tickets")).order_by(links.c.generation)
-)
+_GENERATIONS = _BY_TICKET.order_by(links.c.generation)
 
 
 async def _read(connection: Connection, query: Select[Any], **wanted: Any) -> list[Link]:

@@ -87,7 +87,7 @@ class SqliteConnection:
 
     async def together(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
         """One trip without a transaction."""
-        return await self._trip(lambda driver: _at_once(work(_OnTheThread(driver))))
+        return await self._trip(lambda driver: _at_once(work(OnTheThread(driver))))
 
     def is_idle(self) -> bool:
         """Whether there is no transaction, and no statement of somebody who was cancelled that may still begin one."""
@@ -109,7 +109,7 @@ class SqliteConnection:
             self._done += 1
 
 
-class _OnTheThread:
+class OnTheThread:
     """Runs statements where the connection is: nobody waits for them."""
 
     def __init__(self, driver: sqlite3.Connection) -> None:
@@ -140,7 +140,7 @@ def _run(driver: sqlite3.Connection, sql: str, values: Sequence[Values], returns
 def _transact(driver: sqlite3.Connection, work: Callable[[Running], Awaitable[Done]]) -> Done:
     driver.execute(_BEGIN).close()
     try:
-        done = _at_once(work(_OnTheThread(driver)))
+        done = _at_once(work(OnTheThread(driver)))
     except BaseException:
         driver.rollback()
         raise

@@ -17,8 +17,8 @@ from sqlalchemy.types import TypeEngine
 
 from bridge.errors import Unstorable
 
-_KEPT = 512
-"""How many compiled statements are remembered: all of the code's own, and some that people's filters make."""
+_KEPT = 256
+"""How many compiled statements are remembered: all of the code's own, and the last of those that are made for one time."""
 
 _Processor = Callable[[Any], Any]
 
@@ -32,10 +32,10 @@ class Rows(IteratorResult[*tuple[Any, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """SQL for so many values, and how they are put in."""
+class Sql:
+    """The text for so many values, and how they are put in."""
 
-    sql: str
+    text: str
     names: Sequence[tuple[str, _Processor | None]]
     expanded: Mapping[str, Sequence[str]]
     defaults: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Statement:
         self._constants = {
             name: bind.effective_value for name, bind in self._compiled.binds.items() if not bind.required
         }
-        self._texts: dict[tuple[int, ...], Text] = {}
+        self._texts: dict[tuple[int, ...], Sql] = {}
         columns = list(getattr(statement, "exported_columns", ()))
         self.returns = bool(columns) or isinstance(statement, TextClause)
         self._names = SimpleResultMetaData([column.key for column in columns]) if columns else None
@@ -73,7 +73,7 @@ class Statement:
             if (process := _implementation(column.type, dialect).result_processor(dialect, None)) is not None
         ]
 
-    def text(self, parameters: Mapping[str, Any]) -> Text:
+    def sql(self, parameters: Mapping[str, Any]) -> Sql:
         """The text for parameters of this kind."""
         sizes = tuple(
             [_padded(len((parameters if name in parameters else self._constants)[name])) for name in self._lists]
@@ -96,12 +96,12 @@ class Statement:
             values[place] = process(values[place])
         return tuple(values)
 
-    def _expand(self, sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Text:
+    def _expand(self, sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Sql:
         given = {**self._constants, **parameters}
         given |= {name: _padding(given[name], size) for name, size in sizes.items()}
         state = self._compiled.construct_expanded_state(given, escape_names=False)
         names = [(name, state.processors.get(name) or self._processor(name)) for name in state.positiontup or ()]
-        return Text(state.statement, names, state.parameter_expansion, self._constants)
+        return Sql(state.statement, names, state.parameter_expansion, self._constants)
 
     def _processor(self, name: str) -> _Processor | None:
         bind: BindParameter[Any] | None = self._compiled.binds.get(name)

@@ -13,7 +13,7 @@ import structlog
 from bridge.errors import BridgeError, StoreUnavailable, TemplateError
 from bridge.model import Delivery, DeliveryState, Link, Observation
 from bridge.store import Connection, Lane, Store, Verdict
-from bridge.store.links import TicketRef
+from bridge.store.refs import TicketRef
 from bridge.sync.follow import Follower, Known
 from bridge.sync.look import Look, Looked
 from bridge.sync.waker import Waker

@@ -15,8 +15,8 @@ from bridge.errors import Rejected, RemoteError, TemplateError, Unauthorized
 from bridge.fold import Snapshot
 from bridge.model import Link, Observation, SeenTask, TicketState
 from bridge.store import Store
-from bridge.store.links import TicketRef
 from bridge.store.reconciling import Reconciling
+from bridge.store.refs import TicketRef
 from bridge.sync.follow import Follower, Found, Known
 from bridge.sync.reconciler import Sides, shown_by
 

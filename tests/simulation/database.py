@@ -16,7 +16,8 @@ from sqlalchemy.pool import StaticPool
 from bridge.errors import StoreUnavailable
 from bridge.store import Connection, Database
 from bridge.store.database import Done, Work
-from bridge.store.sqlite import Sqlite
+from bridge.store.sqlite import OnTheThread, Sqlite
+from bridge.store.statements import Statements
 from bridge.store.tables import metadata
 from tests.simulation.chaos import Chaos
 from tests.simulation.host import Host
@@ -36,6 +37,10 @@ class Server:
         metadata.create_all(engine)
         self.connection = engine.connect()
         self._driver = cast("Any", self.connection.connection.dbapi_connection)
+        self.execute = Connection(
+            OnTheThread(self._driver), Statements(Sqlite(make_url("sqlite://"), 0).dialect)
+        ).execute
+        """Runs a statement as the bridge does."""
         self._tables = [table.name for table in reversed(metadata.sorted_tables)]
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._holder: Transaction | None = None
@@ -133,9 +138,9 @@ class Transaction:
         await self._server.enter(self)
         await self.host.alive()
 
-    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+    async def execute(self, statement: Any, parameters: Any = ()) -> Any:
         await self._checkpoint("statement")
-        return self._server.connection.execute(statement, parameters)
+        return await self._server.execute(statement, parameters)
 
     async def end(self) -> None:
         """Commit, and answer."""

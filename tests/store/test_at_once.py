@@ -13,6 +13,7 @@ from bridge.model import DeliveryState, LinkId, TaskState
 from bridge.store import Database, Lane, Store, upgrade
 from bridge.store.links import _GENERATIONS, _SNAPSHOTS
 from bridge.store.postgresql import PostgreSQL, PostgreSQLConnection
+from bridge.store.refs import these
 from bridge.sync.intake import Intake
 from tests.conftest import new_postgresql_database
 from tests.store.test_inbox import delivery, judge
@@ -89,10 +90,10 @@ async def test_an_intake_and_a_claim_that_reopens_lock_the_ticket_first(store: S
     closed: dict[str, Any] = {"closed_version": "1", "ended_version": "1", "version": "2"}
     link = await kept(store, task_state=TaskState.COMPLETED, task_id=7, **closed)
     async with store.database.writing() as connection:
-        await connection.execute(_SNAPSHOTS, {"refs": [("jira", link.ticket_id)]})
+        await connection.execute(_SNAPSHOTS, these([("jira", link.ticket_id)]))
         claiming = asyncio.create_task(second_store.links.claim(DESTINATION, 10, NOW, TERMS))
         await somebody_waits(store)
-        await connection.execute(_GENERATIONS, {"refs": [("jira", link.ticket_id)]})
+        await connection.execute(_GENERATIONS, these([("jira", link.ticket_id)]))
     await claiming
 
 
@@ -103,10 +104,10 @@ async def test_an_intake_and_a_person_who_forgets_a_link_lock_the_ticket_first(
     async with store.database.writing() as connection:
         await store.links.keep(connection, {("jira", link.ticket_id): Snapshot("1", "", {})}, NOW)
     async with store.database.writing() as connection:
-        await connection.execute(_SNAPSHOTS, {"refs": [("jira", link.ticket_id)]})
+        await connection.execute(_SNAPSHOTS, these([("jira", link.ticket_id)]))
         forgetting = asyncio.create_task(second_store.links.forget(link.id))
         await somebody_waits(store)
-        await connection.execute(_GENERATIONS, {"refs": [("jira", link.ticket_id)]})
+        await connection.execute(_GENERATIONS, these([("jira", link.ticket_id)]))
     assert await forgetting is not None
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import Rejected, Unknown
+from bridge.errors import RateLimited, Rejected, Unavailable, Unknown
 from bridge.fold import Snapshot
-from bridge.model import Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
+from bridge.model import ASSIGNEE, Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due
 from bridge.plan import plan
 from bridge.store import Claimed, LinkFilter, Result, Store, Terms
@@ -70,6 +70,45 @@ async def test_a_claim_leases_and_commits_the_intent(store: Store) -> None:
         1,
         NOW + LEASE,
     )
+
+
+STANDS: dict[Step, dict[str, Any]] = {
+    Step.CREATE: {},
+    Step.FIND: {"task_state": TaskState.UNKNOWN, "create_sent_at": NOW, "safe_at": NOW + SECOND},
+    Step.EDIT: {"task_state": TaskState.OPEN, "task_id": TaskId(7), "shows": {"title": "new"}},
+    Step.ASSIGN: {"task_state": TaskState.OPEN, "task_id": TaskId(7), "shows": {ASSIGNEE: "a@b.c"}},
+    Step.COMPLETE: {"ticket_state": TicketState.CLOSED, "task_state": TaskState.OPEN, "task_id": TaskId(7)},
+    Step.DELETE: {"ticket_state": TicketState.DELETED, "task_state": TaskState.OPEN, "task_id": TaskId(7)},
+}
+ENDINGS: tuple[dict[str, Any], ...] = (
+    {"task": Task(TaskId(7), TaskState.OPEN), "told": {"title": "new"}},
+    {"task": Task(TaskId(7), TaskState.OPEN), "refused": {"title": Refusal("new", "no")}},
+    {"task": Task(TaskId(7), TaskState.COMPLETED)},
+    {},
+    {"error": Unknown("lost", answered=False)},
+    {"error": Unavailable("away", sent=True)},
+    {"error": Rejected("no")},
+    {"error": RateLimited("slow down", retry_after=SECOND, status=429)},
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("step", STANDS)
+async def test_all_that_a_step_changes_is_stored(store: Store, step: Step, ending: dict[str, Any]) -> None:
+    """A claim and an outcome write the columns of the work alone: nothing that they change may be another one's."""
+
+    async def stored() -> Link | None:
+        found = await store.links.get(link.id)
+        return found and replace(found, updated_at=None)
+
+    link = await kept(store, policy=Policy(on_delete="delete"), **STANDS[step])
+    (claimed,) = await claim(store)
+    assert claimed.step is step
+    assert await stored() == replace(claimed.link, updated_at=None)
+    outcome = Outcome(step, NOW, NOW + SECOND, **ending)
+    settled = await store.links.settle(Result(claimed, outcome, Waits(30 * SECOND, SECOND)))
+    assert settled is not None
+    assert await stored() == replace(settled, updated_at=None)
 
 
 async def test_what_follows_the_ticket_survives_the_store(store: Store) -> None:

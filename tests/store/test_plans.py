@@ -1,21 +1,23 @@
 """Which index is taken for the statements that run all day: on PostgreSQL in a large table, with a plan that is kept for any parameters."""
 
+import re
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.dialects import sqlite
 
-from bridge.store import Database, Lane, Store, upgrade
+from bridge.correlation import Identity
+from bridge.model import DeliveryId, DeliveryState, LinkId, TaskId
+from bridge.store import Database, Lane, Store, Verdict, sqlite, upgrade
 from bridge.store.driver import Answer, Values
-from bridge.store.inbox import _sizes
 from bridge.store.postgresql import PostgreSQLConnection
 from bridge.store.reconciling import Reconciling
 from tests.conftest import new_postgresql_database
 from tests.store.test_inbox import delivery
-from tests.store.test_links import DESTINATION, TERMS, kept
+from tests.store.test_links import DESTINATION, TERMS, kept, result
 from tests.values import NOW
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +38,7 @@ async def full(store: Store) -> Store:
     async with store.database.writing() as connection:
         for table, changed in (
             ("links", {"id": "n", "ticket_id": "'copy ' || n", "correlation_key": "'copy ' || n", "due_at": "NULL"}),
+            ("tickets", {"ticket_id": "'copy ' || n"}),
             ("deliveries", {"id": "n", "dedupe_key": "'copy ' || n", "state": "'applied'"}),
         ):
             query = (
@@ -73,7 +76,7 @@ async def plan_of(store: Store, statement: str, parameters: Sequence[Any]) -> st
         "NULL" if one is None else f"'{one}'" if isinstance(one, str) else str(one) for one in parameters
     )
     async with store.database.writing() as connection:
-        driver = connection.driver.driver
+        driver = cast("PostgreSQLConnection", connection.driver).driver
         await driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await driver.execute(f"PREPARE looked_at AS {statement}")
         rows = await driver.fetch(f"EXPLAIN EXECUTE looked_at{f'({values})' if parameters else ''}")
@@ -81,15 +84,66 @@ async def plan_of(store: Store, statement: str, parameters: Sequence[Any]) -> st
     return "\n".join(row[0] for row in rows)
 
 
-async def test_sqlite_finds_what_waits_by_the_index_too(tmp_path: Path) -> None:
+async def all_day(store: Store) -> None:
+    """What runs again and again, for several tickets at once."""
+    refs = [("jira", f"{10000 + number}") for number in range(1, 6)]
+    await store.inbox.append([delivery(number) for number in range(100, 103)])
+    await store.inbox.pending(Lane("jira"), 100, NOW)
+    await store.inbox.pending(Lane(None, but=("jira",)), 100, NOW)
+    async with store.database.writing() as connection:
+        ours = await store.inbox.lock(connection, [DeliveryId(1), DeliveryId(2)])
+        await store.inbox.judge(connection, [Verdict(each, DeliveryState.APPLIED) for each in ours])
+        known = await store.links.known(connection, refs, NOW)
+        await store.links.keep(connection, {ref: snapshot for ref, (snapshot, _) in known.items()}, NOW)
+        await store.links.save(connection, [link for _, link in known.values() if link is not None], NOW)
+    await store.links.outlook(DESTINATION, NOW)
+    for claimed in await store.links.claim(DESTINATION, 2, NOW, TERMS, [LinkId(99)]):
+        await store.links.settle(result(claimed, task=claimed.link.id))
+    await store.watched.open("jira", 0, 100)
+    await store.watched.count_open("jira")
+    await store.watched.seen("jira", [ticket_id for _, ticket_id in refs])
+    reconciling = Reconciling(store.database, DESTINATION)
+    await reconciling.live(0, 100)
+    await reconciling.named([TaskId(1), TaskId(2)], ["a", "b"], [Identity(*ref, 1) for ref in refs])
+    async with store.database.writing() as connection:
+        await reconciling.lock(connection, [LinkId(1), LinkId(2)])
+        await reconciling.generations(connection, refs)
+    await store.inbox.prune(NOW)
+    await store.links.prune_tickets(NOW)
+    await store.inbox.backlog()
+    await store.links.backlog(NOW)
+
+
+async def test_on_sqlite_nothing_that_runs_all_day_reads_a_whole_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two tickets or more in a list of pairs, each batch of the intake read every ticket that was ever heard of."""
+    sent: list[tuple[str, Values]] = []
+    run = sqlite._run
+
+    def heard(driver: sqlite3.Connection, sql: str, values: Sequence[Values], returns: bool) -> Answer:
+        sent.extend((sql, each) for each in values)
+        return run(driver, sql, values, returns)
+
+    monkeypatch.setattr(sqlite, "_run", heard)
     database = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(database)
-    for lane in (Lane("jira"), Lane(None, but=("jira",))):
-        statement = str(_sizes(lane).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-        async with database.reading() as connection:
-            plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
-        assert all("USING INDEX deliveries_waiting" in line for line in plan), f"{statement}\n{plan}"
+    store = Store(database)
+    for number in range(1, 6):
+        await kept(store, number)
+    sent.clear()
+    await all_day(store)
     await database.close()
+    file = sqlite3.connect(tmp_path / "bridge.db")
+    whole = {
+        sql
+        for sql, values in sent
+        for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+        if re.match(r"SCAN (links|tickets|deliveries|attempts)(?! USING (COVERING )?INDEX (deliveries|links)_)", step)
+    }
+    file.close()
+    assert len({sql for sql, _ in sent}) > 20
+    assert not whole
 
 
 async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
@@ -100,7 +154,11 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
     await full.links.claim(DESTINATION, 16, NOW, TERMS)
     await full.watched.open("jira", MANY // 200, 100)
     await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
+    async with full.database.writing() as connection:
+        await full.links.known(connection, [("jira", f"copy {number}") for number in range(2, 50)], NOW)
     wanted = {
+        "FROM tickets": "tickets_pkey",
+        "links.ticket_id IN": "links_source_key",
         "length(deliveries.body)": "deliveries_waiting",
         "min(links.due_at)": "links_due",
         "SKIP LOCKED": "links_due",

@@ -1,6 +1,7 @@
 """Statements as the drivers get them, and the connections that they run on."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_a_parameter_that_was_forgotten_is_no_null() -> None:
     statements = Statements(make_url("sqlite://").get_dialect()())
     compiled = statements.of(NAMES.where(cursors.c.name == bindparam("wanted")), {})
     with pytest.raises(Exception, match="wanted"):
-        compiled.text({}).values({})
+        compiled.sql({}).values({})
 
 
 def test_a_statement_is_compiled_once() -> None:
@@ -251,6 +252,37 @@ async def test_what_postgresql_says_at_the_end_is_believed(postgresql: Any) -> N
     with pytest.raises(StoreUnavailable, match="undone the transaction"):
         await database.write(work)
     assert await names(database) == []
+    await database.close()
+
+
+async def test_a_connection_that_owes_an_answer_is_not_asked_again(postgresql: Any) -> None:
+    """The server is told to cancel what took too long, and may be away: whoever comes next is not to wait for that."""
+    database = Database(new_postgresql_database(postgresql), command_timeout=timedelta(seconds=0.2))
+    backend = text("SELECT pg_backend_pid()")
+    async with database.reading() as connection:
+        first = (await connection.execute(backend)).scalar_one()
+
+    async def work(connection: Connection) -> None:
+        assert (await connection.execute(backend)).scalar_one() == first
+        await connection.execute(text("SELECT pg_sleep(60)"))
+
+    with pytest.raises(StoreUnavailable):
+        await database.write(work)
+    async with database.reading() as connection:
+        assert (await connection.execute(backend)).scalar_one() != first
+    await database.close()
+
+
+async def test_statements_need_not_be_prepared_for_longer_than_once(postgresql: Any) -> None:
+    """PgBouncer may give every transaction another server."""
+    database = Database(f"{new_postgresql_database(postgresql)}&prepared_statement_cache_size=0")
+    await upgrade(database)
+    async with database.reading() as connection:
+        await connection.execute(NAMES)
+        prepared = await connection.execute(
+            text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%cursors%'")
+        )
+    assert prepared.scalar_one() == 0
     await database.close()
 
 
