@@ -1,8 +1,8 @@
-"""`python -m benchmarks.growth`: one ticket's way through a store of a million links, beside an empty one.
+"""`python -m benchmarks.growth`: tickets on their way through a store of a million links, beside an empty one.
 
-A ticket is opened and closed, one at a time, by turns at a service with an empty store and at one with a full store: webhook,
-CreateTask, webhook, CompleteTask. The full store holds copies of rows that the service wrote itself; the bodies of its deliveries are
-short, so that they can be filled in within minutes.
+Tickets are opened and closed, one at a time and then many at once, by turns at a service with an empty store and at one with a full
+store: webhook, CreateTask, webhook, CompleteTask. The full store holds copies of rows that the service wrote itself; the bodies of
+its deliveries are short, so that they can be filled in within minutes.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ FLAT = Target(0.90, 0.97)
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 _numbers = count(1)
+_CROWD = 150
 
 
 # -- a full store --------------------------------------------------------------------------------------------------------------------
@@ -98,12 +99,13 @@ def _delivered(series: CTE) -> Any:
 
 @dataclass
 class Way:
-    """One service, and how long each ticket took at it."""
+    """One service, how long each ticket took at it, and how many a second it took at once."""
 
     service: Served
     orchestrator: StandIn
     milliseconds: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
 
     async def go(self, to: Connection) -> None:
         """One ticket, opened and closed."""
@@ -127,9 +129,24 @@ class Way:
                 await self.go(to)
         self.cpu_ms.append((self.service.cpu_seconds() - before) * 1000 / tickets)
 
-    def report(self) -> tuple[float, float]:
-        """Medians: milliseconds, and milliseconds of the service's CPU, for a ticket."""
-        return statistics.median(self.milliseconds), statistics.median(self.cpu_ms)
+    async def crowd(self, tickets: int) -> None:
+        """Many tickets at once."""
+        first, *_ = islice(_numbers, tickets)
+        self.per_second.append(await self.orchestrator.rate_of(self.service, tickets, first))
+
+    async def turn(self, tickets: int) -> None:
+        """One after the other, then at once."""
+        await self.burst(tickets)
+        await self.crowd(_CROWD)
+
+    def forget(self) -> None:
+        """The first turn warms it up."""
+        for figures in (self.milliseconds, self.cpu_ms, self.per_second):
+            figures.clear()
+
+    def report(self) -> tuple[float, float, float]:
+        """Medians: milliseconds for a ticket, milliseconds of the service's CPU for it, and tickets a second at once."""
+        return statistics.median(self.milliseconds), statistics.median(self.cpu_ms), statistics.median(self.per_second)
 
 
 @asynccontextmanager
@@ -155,13 +172,12 @@ async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int,
     async with AsyncExitStack() as stack:
         empty, full = [await stack.enter_async_context(way(engine, size, deliveries_each)) for size in (0, how_many)]
         for each in (empty, full):
-            await each.burst(tickets)
-            each.milliseconds.clear()
-            each.cpu_ms.clear()
+            await each.turn(tickets)
+            each.forget()
         for number in range(rounds):
             for each in (empty, full) if number % 2 else (full, empty):
-                await each.burst(tickets)
-    (took, cpu), (took_full, cpu_full) = empty.report(), full.report()
+                await each.turn(tickets)
+    (took, cpu, rate), (took_full, cpu_full, rate_full) = empty.report(), full.report()
     name = ENGINES[engine]
     return [
         Figure(f"a ticket opened and closed, empty {name}", took, "ms"),
@@ -170,6 +186,9 @@ async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int,
         Figure(f"CPU for it, empty {name}", cpu, "ms"),
         Figure(f"CPU for it, beside {how_many:,} links", cpu_full, "ms"),
         Figure("of the empty one's CPU", cpu / cpu_full, "", FLAT),
+        Figure(f"tickets opened and closed at once, empty {name}", rate, "/s"),
+        Figure(f"at once, beside {how_many:,} links", rate_full, "/s"),
+        Figure("of the empty one's rate", rate_full / rate, "", FLAT),
     ]
 
 
