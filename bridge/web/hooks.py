@@ -91,24 +91,24 @@ class Receiver:
         source = self.sources[name]
         if token is not None and source.verify != "path":
             raise HTTPException(404)
-        body = b""
+        headers, body = _headers(request), b""
         try:
-            verify_token(source, request.headers, request.query_params if source.verify == "query" else {}, token)
+            verify_token(source, headers, request.query_params if source.verify == "query" else {}, token)
             with self.room.place() as place:
-                body = await self._body(request, place)
-                verify_body(source, request.headers, body)
-                ids = await self.store.inbox.append(await self._deliveries(name, request.headers, body))
+                body = await self._body(request, headers, place)
+                verify_body(source, headers, body)
+                ids = await self.store.inbox.append(await self._deliveries(name, headers, body))
         except _NOT_TAKEN as error:
             failure = self._failure(name, error)
             self.metrics.received(name, failure.result)
-            refuse = soap.fault if _speaks_soap(source, request.headers, body) else problem
+            refuse = soap.fault if _speaks_soap(source, headers, body) else problem
             return refuse(failure.status, failure.detail, failure.headers)
         self.metrics.received(name, "accepted")
-        return soap.ack() if _speaks_soap(source, request.headers, body) else _accepted(ids)
+        return soap.ack() if _speaks_soap(source, headers, body) else _accepted(ids)
 
-    async def _body(self, request: Request, place: Place) -> bytes:
+    async def _body(self, request: Request, headers: Mapping[str, str], place: Place) -> bytes:
         """The body, never more of it than the limit and the place allow, and in time."""
-        declared = request.headers.get("content-length", "")
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_body_bytes:
             raise TooLarge
         size = 0
@@ -166,6 +166,11 @@ class Receiver:
             case _:
                 _log.warning("webhook malformed", source=source, reason=str(error))
                 return Failure("malformed", 400, str(error))
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """The headers by their names in lower case; of several of one name the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.headers.raw)}
 
 
 def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> bool:
