@@ -5,13 +5,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, async_playwright
+from playwright.async_api import Browser, Error, Page, Response, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE_MS = 30_000
+A_REFRESH_MS = 2_000
+"""How often a page's script looks."""
+
+BEYOND_THE_EDGE = """
+[...document.querySelectorAll("*")].filter(one => one.getBoundingClientRect().right > innerWidth || one.scrollWidth > innerWidth)
+  .map(one => one.outerHTML.slice(0, 100))
+"""
+
+Visit = Callable[..., AbstractAsyncContextManager[Page]]
+
 OWN = ""
 """In place of a path: the browser that `playwright install` brings."""
 
@@ -31,6 +43,55 @@ async def running(path: str) -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=path or None, args=arguments)
         yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, url: str, harm: str, *, refused: int = 0, **options: Any) -> AsyncIterator[Page]:
+    """Somebody's visit to a page. It fails if anything went wrong in the browser that is not named as refused.
+
+    `harm` says what it means if somebody calls the function of that name.
+    """
+    context = await browser.new_context(base_url=url, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    await context.clock.install()
+    page = await context.new_page()
+    refusals, wrong = _watched(page)
+    await page.expose_function("harm", lambda: wrong.append(harm))
+    await page.goto("/")
+    yield page
+    await context.close()
+    assert wrong == []
+    assert len(refusals) == refused, refusals
+
+
+def _watched(page: Page) -> tuple[list[str], list[str]]:
+    """What a server refused, and what else went wrong: the policy broken, a script that failed, an answer that did not come."""
+    refusals: list[str] = []
+    wrong: list[str] = []
+
+    def answered(response: Response) -> None:
+        if response.status >= 400:
+            refusals.append(f"{response.status} {response.request.method} {response.url}")
+
+    page.on("response", answered)
+    page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
+    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+    page.on("crash", lambda _page: wrong.append("the page crashed"))
+    page.on(
+        "console",
+        # Chromium writes a line for every answer of 400 and more: those are counted above
+        lambda line: (
+            None if line.text.startswith("Failed to load resource") else wrong.append(f"{line.type}: {line.text}")
+        ),
+    )
+    page.on(
+        "requestfailed",
+        # what the page had asked for when it was left
+        lambda request: (
+            None if request.failure == "net::ERR_ABORTED" else wrong.append(f"{request.failure}: {request.url}")
+        ),
+    )
+    return refusals, wrong
 
 
 @pytest.fixture(scope="session")

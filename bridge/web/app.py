@@ -10,12 +10,14 @@ from bridge.errors import StoreUnavailable
 from bridge.service import Service
 from bridge.sync.poller import poll_status
 from bridge.web.api import Api
-from bridge.web.guard import Handler, guarded
+from bridge.web.dashboard import Dashboard
+from bridge.web.guard import Guard
 from bridge.web.health import healthz, readiness
 from bridge.web.hooks import RETRY_AFTER_S, Receiver
 from bridge.web.metrics import Metrics
 from bridge.web.problems import on_http_exception, on_mistake, problem
 from bridge.web.room import Room
+from bridge.web.view import View
 
 LEAST_ROOM = 64 * 1024 * 1024
 """Bytes of webhooks that are held at once, or two of the longest."""
@@ -28,7 +30,8 @@ def create_app(service: Service) -> Starlette:
     longest = config.server.max_body_bytes
     room = Room(max(LEAST_ROOM, 2 * longest))
     receiver = Receiver(config.sources, service.trackers, store, service.clock, longest, room, metrics)
-    api = Api(store, service.clock, service.refresh, service.polled)
+    guard = Guard(config.server, service.clock)
+    view = View(store, service.clock, service.refresh, service.polled)
 
     async def readyz(_request: Request) -> Response:
         return await readiness(store.database)
@@ -42,23 +45,15 @@ def create_app(service: Service) -> Starlette:
         text = metrics.text(backlog, failures, service.drift())
         return Response(text, media_type="text/plain; version=0.0.4")
 
-    def admin(path: str, handler: Handler, method: str = "GET") -> Route:
-        return Route(path, guarded(config.server, handler), methods=[method])
-
     application = Starlette(
         routes=[
             Route("/hooks/{source}", receiver, methods=["POST"]),
             Route("/hooks/{source}/{token}", receiver, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            admin("/metrics", metrics_text),
-            admin("/api/v1/links", api.links),
-            admin("/api/v1/links/{id}", api.link),
-            admin("/api/v1/links/{id}/retry", api.retry, "POST"),
-            admin("/api/v1/deliveries", api.deliveries),
-            admin("/api/v1/deliveries/{id}", api.delivery),
-            admin("/api/v1/deliveries/{id}/replay", api.replay, "POST"),
-            admin("/api/v1/summary", api.summary),
+            Route("/metrics", guard.admits(metrics_text)),
+            *Api(view, guard).routes(),
+            *Dashboard(view, guard, config.name).routes(),
         ],
         exception_handlers={
             HTTPException: on_http_exception,

@@ -1,7 +1,8 @@
-"""Who may see the API and the metrics: whoever has the admin token; without one, only a person at this machine."""
+"""Who may see the dashboard, the API and the metrics: whoever has the admin token; without one, only a person at this machine."""
 
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -9,34 +10,71 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.config import Server
+from bridge.service import Clock
 from bridge.web.problems import problem
+from bridge.web.session import Sessions
 from bridge.web.verify import as_sent
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def guarded(server: Server, handler: Handler) -> Handler:
-    """The handler behind the admin token."""
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why somebody may not."""
 
-    async def guard(request: Request) -> Response:
-        refusal = _refusal(server, request)
-        return refusal if refusal is not None else await handler(request)
-
-    return guard
+    status: int
+    detail: str
+    headers: dict[str, str] | None = None
 
 
-def _refusal(server: Server, request: Request) -> Response | None:
-    if request.method != "GET" and not _same_origin(request):
-        return problem(403, "a page of another site may not do this")
-    if server.admin_token is None:
-        if server.loopback and _is_loopback(request.url.hostname or ""):
+_ANOTHER_SITE = Denial(403, "a page of another site may not do this")
+_NOT_HERE = Denial(401, "without server.admin_token this answers on a loopback address only")
+_NO_TOKEN = Denial(
+    401, "send `Authorization: Bearer …` with server.admin_token, or sign in", {"WWW-Authenticate": "Bearer"}
+)
+
+
+class Guard:
+    """Knows the admin token, if there is one: as a bearer token, or as the session of who signed in with it."""
+
+    def __init__(self, server: Server, clock: Clock) -> None:
+        token = None if server.admin_token is None else server.admin_token.get_secret_value()
+        self._token = token.encode() if token else None
+        self._is_local = server.loopback
+        self.sessions = Sessions(token, clock) if token else None
+
+    def admits(self, handler: Handler) -> Handler:
+        """The handler behind the guard; whoever may not is told so in a problem document."""
+
+        async def guarded(request: Request) -> Response:
+            denial = self.denial(request)
+            return await handler(request) if denial is None else problem(denial.status, denial.detail, denial.headers)
+
+        return guarded
+
+    def denial(self, request: Request) -> Denial | None:
+        """Why the request is not answered; None if it is."""
+        if request.method != "GET" and not same_origin(request):
+            return _ANOTHER_SITE
+        if self.sessions is None:
+            return None if self._is_local and _is_loopback(request.url.hostname or "") else _NOT_HERE
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.knows(as_sent(token.strip())):
             return None
-        return problem(401, "without server.admin_token this answers on a loopback address only")
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    expected = server.admin_token.get_secret_value()
-    if scheme.lower() == "bearer" and hmac.compare_digest(as_sent(token.strip()), expected.encode()):
-        return None
-    return problem(401, "send `Authorization: Bearer …` with server.admin_token", {"WWW-Authenticate": "Bearer"})
+        return None if self.sessions.has(request) else _NO_TOKEN
+
+    def knows(self, token: bytes) -> bool:
+        """Whether it is the admin token."""
+        return self._token is not None and hmac.compare_digest(token, self._token)
+
+
+def same_origin(request: Request) -> bool:
+    """Whether no browser says that a page of another site has sent it."""
+    origin = request.headers.get("origin")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -45,13 +83,5 @@ def _is_loopback(host: str) -> bool:
         return True
     try:
         return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _same_origin(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    try:
-        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
     except ValueError:
         return False

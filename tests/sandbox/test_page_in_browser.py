@@ -1,23 +1,17 @@
 """The page in a real browser, as a person has it: with and without scripts, with the keyboard alone, on a narrow screen."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, Response, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from bridge.sandbox.orchestrator import Folder, NewTask, User, World
 from bridge.sandbox.orchestrator.model import Assignment
-from tests.browser import running
+from tests.browser import A_REFRESH_MS, BEYOND_THE_EDGE, PATIENCE_MS, Visit, running, visiting
 from tests.sandbox.conftest import FOLDERS, Clock, Create
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_MS = 30_000
-A_REFRESH_MS = 2_000
-"""How often the page's script looks."""
 
 UNBROKEN = "Donaudampfschifffahrtsgesellschaft" * 12
 LONG_USER = User(1003, f"{'augusta.' * 12}king@example.com", "Augusta", "King")
@@ -30,13 +24,6 @@ HOSTILE = [
     "\U0001f469\u200d\U0001f680 ネコ שלום \u202egnirts \u0000\u0007 e\u0301",
     UNBROKEN,
 ]
-
-BEYOND_THE_EDGE = """
-[...document.querySelectorAll("*")].filter(one => one.getBoundingClientRect().right > innerWidth || one.scrollWidth > innerWidth)
-  .map(one => one.outerHTML.slice(0, 100))
-"""
-
-Visit = Callable[..., AbstractAsyncContextManager[Page]]
 
 
 @pytest.fixture(scope="module")
@@ -66,59 +53,13 @@ def world() -> World:
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Visit:
-    """Somebody's visit to the page. It fails if anything went wrong in the browser that the visit does not name as refused."""
-
-    @asynccontextmanager
-    async def visiting(*, refused: int = 0, **options: Any) -> AsyncIterator[Page]:
-        context = await browser.new_context(base_url=url, **options)
-        context.set_default_timeout(PATIENCE_MS)
-        await context.clock.install()
-        page = await context.new_page()
-        refusals, wrong = _watched(page)
-        await page.expose_function("harm", lambda: wrong.append("a task's script ran"))
-        await page.goto("/")
-        yield page
-        await context.close()
-        assert wrong == []
-        assert len(refusals) == refused, refusals
-
-    return visiting
+    return lambda **options: visiting(browser, url, harm="a task's script ran", **options)
 
 
 @pytest.fixture(params=[True, False], ids=["with scripts", "without"])
 async def page(request: pytest.FixtureRequest, visit: Visit) -> AsyncIterator[Page]:
     async with visit(java_script_enabled=request.param) as page:
         yield page
-
-
-def _watched(page: Page) -> tuple[list[str], list[str]]:
-    """What a server refused, and what else went wrong: the policy broken, a script that failed, an answer that did not come."""
-    refusals: list[str] = []
-    wrong: list[str] = []
-
-    def answered(response: Response) -> None:
-        if response.status >= 400:
-            refusals.append(f"{response.status} {response.request.method} {response.url}")
-
-    page.on("response", answered)
-    page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
-    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
-    page.on("crash", lambda _page: wrong.append("the page crashed"))
-    page.on(
-        "console",
-        # Chromium writes a line for every answer of 400 and more: those are counted above
-        lambda line: (
-            None if line.text.startswith("Failed to load resource") else wrong.append(f"{line.type}: {line.text}")
-        ),
-    )
-    page.on(
-        "requestfailed",
-        # what the page had asked for when it was left
-        lambda request: (
-            None if request.failure == "net::ERR_ABORTED" else wrong.append(f"{request.failure}: {request.url}")
-        ),
-    )
-    return refusals, wrong
 
 
 def titles(page: Page) -> Locator:
@@ -262,7 +203,7 @@ async def test_a_task_that_is_not_there_is_told(visit: Visit) -> None:
         await page.goto("/sandbox/tasks/4711")
         await expect(page.get_by_role("alert")).to_have_text("There is no such task.")
         await page.clock.run_for(A_REFRESH_MS)
-        await page.get_by_role("link", name="All tasks").click()
+        await page.get_by_role("link", name="Back to the start").click()
         await expect(titles(page)).to_have_count(3)
 
 

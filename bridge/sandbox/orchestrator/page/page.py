@@ -2,31 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bridge.pages import Pages, posted, root_of
 from bridge.sandbox.orchestrator.answering import read_body
 from bridge.sandbox.orchestrator.failures import Failure
 from bridge.sandbox.orchestrator.fields import parse_id
 from bridge.sandbox.orchestrator.model import Assignment
 from bridge.sandbox.orchestrator.page.looking import CHOICES, Filter, look
 from bridge.sandbox.orchestrator.world import COMPLETED, STATUSES, Task, User, World
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-}
-_STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
 
 Form = Mapping[str, str]
 
@@ -36,8 +25,7 @@ class Page:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
-        self._templates.filters.update(moment=_moment, pretty=pretty)
+        self._pages = Pages(__package__, "Orchestrator sandbox", "/sandbox", {"moment": _moment, "pretty": pretty})
         self._acts: dict[str, Callable[[Task, Form], None]] = {
             "complete": self._complete,
             "assign": self._assign,
@@ -51,7 +39,7 @@ class Page:
             Route("/", self.tasks),
             Route("/sandbox/tasks/{task_id}", self.task),
             Route("/sandbox/tasks/{task_id}/{act}", self.act, methods=["POST"]),
-            *(Route(f"/sandbox/{name}", _static(name)) for name in _STATIC),
+            *self._pages.static(),
         ]
 
     async def tasks(self, request: Request) -> Response:
@@ -79,7 +67,7 @@ class Page:
             self._world.keep()
         except Failure as failure:
             return self._task(request, task, form, failure)
-        return RedirectResponse(f"{_root(request)}/sandbox/tasks/{task.id}", 303)
+        return RedirectResponse(f"{root_of(request)}/sandbox/tasks/{task.id}", 303)
 
     def _act(self, request: Request) -> Callable[[Task, Form], None]:
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
@@ -130,14 +118,13 @@ class Page:
         return self._html(request, "failed.html", failure.status, complaint=failure.message)
 
     def _html(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
-        text = self._templates.get_template(name).render(root=_root(request), statuses=STATUSES, **values)
-        return Response(text, status, _HEADERS, media_type="text/html; charset=utf-8")
+        return self._pages.html(request, name, status, statuses=STATUSES, **values)
 
 
 async def _form(request: Request) -> Form:
     body = await read_body(request.scope, request.receive)
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+        return posted(body)
     except ValueError as error:
         raise Failure(400, 0, f"This is no form: {error}") from error
 
@@ -163,19 +150,5 @@ def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _root(request: Request) -> str:
-    root: str = request.scope.get("root_path", "")
-    return root
-
-
 def _ignored(_value: object) -> None:
     """What a form's change gives back is of no use to it."""
-
-
-def _static(name: str) -> Callable[[Request], Any]:
-    content = files(__package__).joinpath("static", name).read_text("utf-8")
-
-    async def answer(_request: Request) -> Response:
-        return Response(content, media_type=f"{_STATIC[name]}; charset=utf-8", headers={"Cache-Control": "no-cache"})
-
-    return answer

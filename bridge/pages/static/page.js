@@ -10,7 +10,7 @@ async function refresh() {
     const marked = !document.getSelection().isCollapsed;
     if (now && !marked && now.outerHTML !== shown.outerHTML) replace(shown, now);
   } catch {
-    // The sandbox is away: what was last known stays.
+    // The server is away: what was last known stays.
   }
   setTimeout(refresh, EVERY);
 }
