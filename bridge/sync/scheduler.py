@@ -1,5 +1,7 @@
 """The scheduler only wakes work; what is due is in the database. It may be late, twice or dead, and nothing is lost but time."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,11 +16,15 @@ JITTER = 0.1
 RETENTION_EVERY = timedelta(hours=1)
 
 
+_RUNS_JOBS = logging.getLogger("apscheduler.executors.default")
+
+
 class Scheduler:
     """Wakes by the clock. `tick` looks for work of any kind, `retain` removes what was kept long enough."""
 
     def __init__(self, tick: Callable[[], None], retain: Callable[[], Awaitable[None]]) -> None:
         self._tick = tick
+        _RUNS_JOBS.addFilter(_is_no_stop)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
@@ -55,3 +61,8 @@ class Scheduler:
 
     async def _wake(self) -> None:
         self._tick()
+
+
+def _is_no_stop(record: logging.LogRecord) -> bool:
+    """APScheduler tells of a job that ends with the service as of one that failed."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
