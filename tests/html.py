@@ -18,6 +18,7 @@ class Parsed(HTMLParser):
         self.links: list[str] = []
         self.forms: list[dict[str, Any]] = []
         self.ids: list[str] = []
+        self.hidden: dict[str, str] = {}
         assert response.headers["content-type"] == "text/html; charset=utf-8"
         self.feed(response.text)
         assert not self.open
@@ -29,7 +30,9 @@ class Parsed(HTMLParser):
             self.links.append(found["href"] or "")
         if tag == "form":
             self.forms.append({**found, "fields": {}})
-        if tag in ("input", "select", "textarea"):
+        if tag == "input" and found.get("type") == "hidden":
+            self.hidden[found["name"] or ""] = found["value"] or ""
+        elif tag in ("input", "select", "textarea"):
             assert "label" in self.open, "every field has a label"
             self.forms[-1]["fields"][found["name"]] = found.get("value", "")
         if tag not in VOID:

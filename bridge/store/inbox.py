@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     update,
 )
 
@@ -180,7 +181,7 @@ class Inbox:
     async def list(self, wanted: DeliveryFilter) -> list[Delivery]:
         """Deliveries, the newest first, without their bodies."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(_filtered(wanted).order_by(deliveries.c.id.desc()).limit(wanted.limit))
+            rows = await connection.execute(_filtered(wanted).limit(wanted.limit))
             return [delivery_of(row) for row in rows]
 
     async def counts(self) -> dict[str, int]:
@@ -256,9 +257,13 @@ def _weight(request: Sequence[NewDelivery]) -> int:
 
 
 def _in_state(state: DeliveryState, *columns: Any) -> Select[Any]:
+    return select(*columns).select_from(deliveries).where(_is(state))
+
+
+def _is(state: DeliveryState) -> ColumnElement[bool]:
     # the literal lets the engines see that the partial index of the state applies
     inline: BindParameter[Any] = bindparam("in_state", state, literal_execute=True)
-    return select(*columns).select_from(deliveries).where(deliveries.c.state == inline)
+    return deliveries.c.state == inline
 
 
 def _of(lane: Lane) -> ColumnElement[bool]:
@@ -288,14 +293,14 @@ _JUDGE = (
 
 
 def _filtered(wanted: DeliveryFilter) -> Select[Any]:
-    query = select(*_LISTED)
-    for column, value in (
-        (deliveries.c.source, wanted.source),
-        (deliveries.c.state, wanted.state),
-        (deliveries.c.ticket_id, wanted.ticket_id),
-    ):
+    """The newest first. Of those that wait there are few: they are found by their index, and sorted."""
+    few = wanted.state in (DeliveryState.PENDING, DeliveryState.PARKED)
+    query = select(*_LISTED).order_by(text("+deliveries.id DESC") if few else deliveries.c.id.desc())
+    for column, value in ((deliveries.c.source, wanted.source), (deliveries.c.ticket_id, wanted.ticket_id)):
         if value is not None:
             query = query.where(column == value)
+    if wanted.state is not None:
+        query = query.where(_is(wanted.state))
     if wanted.since is not None:
         query = query.where(deliveries.c.received_at >= wanted.since)
     return query if wanted.before is None else query.where(deliveries.c.id < wanted.before)

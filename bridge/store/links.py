@@ -271,7 +271,7 @@ class Links:
     async def list(self, wanted: LinkFilter, now: datetime) -> list[Link]:
         """Links, the newest first."""
         async with self._database.reading() as connection:
-            query = _filtered(wanted, now).order_by(links.c.id.desc()).limit(wanted.limit)
+            query = _filtered(wanted, now).limit(wanted.limit)
             return [link_of(row) for row in await connection.execute(query)]
 
     async def counts(self, now: datetime) -> dict[str, int]:
@@ -290,14 +290,15 @@ class Links:
                 for state in (LinkState.PENDING, LinkState.WAITING, LinkState.PARKED)
             }
 
-    async def attempts(self, link_id: int) -> Sequence[Attempt]:
-        """The audit trail of a link, the oldest first."""
+    async def attempts(self, link_id: int, newest: int | None = None) -> Sequence[Attempt]:
+        """The audit trail of a link, the oldest first: all of it, or its so many newest."""
+        query = select(attempts).where(attempts.c.link_id == link_id).order_by(attempts.c.id.desc()).limit(newest)
         async with self._database.reading() as connection:
-            query = select(attempts).where(attempts.c.link_id == link_id).order_by(attempts.c.id)
-            return [
+            found = [
                 Attempt(Step(row.step), row.started_at, timedelta(milliseconds=row.took_ms), row.outcome, row.detail)
                 for row in await connection.execute(query)
             ]
+        return found[::-1]
 
     async def retry(self, ids: Sequence[int], now: datetime, render: Render) -> int:
         """Try links again at once, parked or waiting, as the configuration says now; how many there were.
@@ -448,7 +449,9 @@ def _detail(outcome: Outcome) -> str | None:
 
 
 def _filtered(wanted: LinkFilter, now: datetime) -> Select[Any]:
-    query = select(links)
+    """The newest first. Of those that are not settled there are few: they are found by their indexes, and sorted."""
+    few = wanted.state in (LinkState.PENDING, LinkState.WAITING, LinkState.PARKED)
+    query = select(links).order_by(text("+links.id DESC") if few else links.c.id.desc())
     for column, value in (
         (links.c.source, wanted.source),
         (links.c.ticket_key, wanted.key),

@@ -1,6 +1,7 @@
 """Who may see the dashboard, the API and the metrics: whoever has the admin token; without one, only a person at this machine."""
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -15,6 +16,11 @@ from bridge.web.problems import problem
 from bridge.web.session import Sessions
 from bridge.web.verify import as_sent
 
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/\s]+))(?::[0-9]{1,5})?", re.ASCII)
+"""RFC 9110 7.2. What is none is no host of ours: Starlette would take the address that the server listens on for it."""
+
+_PORTS = {"http": 80, "https": 443}
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -27,7 +33,10 @@ class Denial:
     headers: dict[str, str] | None = None
 
 
-_ANOTHER_SITE = Denial(403, "a page of another site may not do this")
+ANOTHER_SITE = Denial(
+    403,
+    "a page of another site may not do this; if it was the bridge's own page, a reverse proxy changes the Host header: it must pass it on",
+)
 _NOT_HERE = Denial(401, "without server.admin_token this answers on a loopback address only")
 _NO_TOKEN = Denial(
     401, "send `Authorization: Bearer …` with server.admin_token, or sign in", {"WWW-Authenticate": "Bearer"}
@@ -55,9 +64,9 @@ class Guard:
     def denial(self, request: Request) -> Denial | None:
         """Why the request is not answered; None if it is."""
         if request.method != "GET" and not same_origin(request):
-            return _ANOTHER_SITE
+            return ANOTHER_SITE
         if self.sessions is None:
-            return None if self._is_local and _is_loopback(request.url.hostname or "") else _NOT_HERE
+            return None if self._is_local and _is_loopback(request.headers.get("host", "")) else _NOT_HERE
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.knows(as_sent(token.strip())):
             return None
@@ -71,17 +80,27 @@ class Guard:
 def same_origin(request: Request) -> bool:
     """Whether no browser says that a page of another site has sent it."""
     origin = request.headers.get("origin")
+    if origin is None:
+        return True
     try:
-        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    default = f":{_PORTS.get(parts.scheme)}"
+    return bool(parts.netloc) and parts.netloc.removesuffix(default) == request.headers.get("host", "").removesuffix(
+        default
+    )
 
 
 def _is_loopback(host: str) -> bool:
     """By the name that the client used: a public one came through a proxy, or from a page that plays with DNS."""
-    if host == "localhost":
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return False
+    name = found["name"] or found["address"]
+    if name == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        return ip_address(name).is_loopback
     except ValueError:
         return False

@@ -51,14 +51,17 @@ class View:
         now = self.clock()
         return _page([link_json(link, now) for link in await self.store.links.list(wanted, now)], wanted.limit)
 
-    async def link(self, name: str) -> Shown:
-        """A link with its ticket's whole timeline. The name is a link's id, or a ticket's key. Raises `NoSuch`."""
+    async def link(self, name: str, newest: int | None = None) -> Shown:
+        """A link with its ticket's whole timeline, or its so many newest attempts. The name is a link's id, or a ticket's key.
+
+        Raises `NoSuch`.
+        """
         link = await self._find(name)
         of = DeliveryFilter(source=link.source, ticket_id=link.ticket_id, limit=MOST)
         return {
             **link_json(link, self.clock()),
             "correlation_key": link.correlation_key,
-            "attempts_made": [attempt_json(attempt) for attempt in await self.store.links.attempts(link.id)],
+            "attempts_made": [attempt_json(attempt) for attempt in await self.store.links.attempts(link.id, newest)],
             "deliveries": [delivery_json(delivery) for delivery in await self.store.inbox.list(of)],
         }
 
@@ -71,10 +74,11 @@ class View:
 
     async def deliveries(self, query: Query) -> tuple[list[Shown], str | None]:
         """Deliveries, likewise; the key is a linked ticket's, or a ticket's id."""
+        source = _name(query, "source")
         wanted = DeliveryFilter(
-            source=_name(query, "source"),
+            source=source,
             state=_state(query, DeliveryState),
-            ticket_id=await self._ticket_id(_name(query, "key")),
+            ticket_id=await self._ticket_id(source, _name(query, "key")),
             before=_number(query, "cursor"),
             limit=_limit(query),
         )
@@ -124,10 +128,10 @@ class View:
             raise NoSuch("there is no such link")
         return found
 
-    async def _ticket_id(self, key: str | None) -> str | None:
+    async def _ticket_id(self, source: str | None, key: str | None) -> str | None:
         if key is None:
             return None
-        found = await self.store.links.list(LinkFilter(key=key, limit=1), self.clock())
+        found = await self.store.links.list(LinkFilter(source=source, key=key, limit=1), self.clock())
         return found[0].ticket_id if found else key
 
 
@@ -154,8 +158,9 @@ def _number(query: Query, name: str) -> int | None:
 
 
 def _id(text: str) -> int | None:
-    """A row's id; None for what can be none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+    """A row's id; None for what can be none. A number that begins with a zero is somebody's key."""
+    is_one = text.isascii() and text.isdecimal() and len(text) <= _DIGITS and str(int(text)) == text
+    return int(text) if is_one else None
 
 
 def _name(query: Query, name: str) -> str | None:

@@ -157,3 +157,24 @@ async def test_who_signs_out_is_out(visit: Visit) -> None:
         await sign_in(page)
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def test_who_was_signed_out_meanwhile_sees_no_old_figures(visit: Visit) -> None:
+    async with visit(refused=3) as page:  # the form, what the script asked, and the form
+        await sign_in(page)
+        await page.context.clear_cookies()
+        await page.clock.run_for(A_REFRESH_MS)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def test_figures_that_are_old_say_so(visit: Visit, tmp_path: Path) -> None:
+    async with visit(refused=2) as page:
+        await sign_in(page)
+        (tmp_path / "bridge.db").rename(tmp_path / "elsewhere.db")
+        async with page.expect_response(lambda answer: answer.status == 503):
+            await page.clock.run_for(A_REFRESH_MS)
+        await expect(page.locator("#stale")).to_contain_text("Not up to date since")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Links")
+        (tmp_path / "elsewhere.db").rename(tmp_path / "bridge.db")
+        await page.clock.run_for(10 * A_REFRESH_MS)
+        await expect(page.locator("#stale")).to_be_hidden()

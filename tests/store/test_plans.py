@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from bridge.correlation import Identity
-from bridge.model import DeliveryId, DeliveryState, LinkId, TaskId
-from bridge.store import Database, Lane, Store, Verdict, sqlite, upgrade
+from bridge.model import DeliveryId, DeliveryState, LinkId, LinkState, TaskId
+from bridge.store import Database, DeliveryFilter, Lane, LinkFilter, Store, Verdict, sqlite, upgrade
 from bridge.store.driver import Answer, Values
 from bridge.store.postgresql import PostgreSQLConnection
 from bridge.store.reconciling import Reconciling
@@ -112,6 +112,11 @@ async def all_day(store: Store) -> None:
     await store.links.prune_tickets(NOW)
     await store.inbox.backlog()
     await store.links.backlog(NOW)
+    for source in (None, "jira"):  # as the dashboard looks, again and again
+        for state in (LinkState.PENDING, LinkState.WAITING, LinkState.PARKED):
+            await store.links.list(LinkFilter(source=source, state=state), NOW)
+        for waiting in (DeliveryState.PENDING, DeliveryState.PARKED):
+            await store.inbox.list(DeliveryFilter(source=source, state=waiting))
 
 
 async def test_on_sqlite_nothing_that_runs_all_day_reads_a_whole_table(
