@@ -20,7 +20,7 @@ from benchmarks.servers import pinned
 
 
 async def _receiving() -> list[Figure]:
-    return receiving.figures(await receiving.measure(rounds=8, seconds=1.5))
+    return receiving.figures(await receiving.measure(rounds=6, seconds=1.5))
 
 
 PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
