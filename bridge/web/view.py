@@ -102,14 +102,14 @@ class View:
     async def summary(self) -> Shown:
         """How much there is of everything."""
         counts = {"links": await self.store.links.counts(self.clock()), "deliveries": await self.store.inbox.counts()}
-        return {**counts, **await self.standing()}
+        return {**counts, **await self._standing()}
 
     async def waiting(self) -> Shown:
         """The same without what is settled, which takes a look at every row there is."""
         counts = {"links": await self.store.links.backlog(self.clock()), "deliveries": await self.store.inbox.backlog()}
-        return {**counts, **await self.standing()}
+        return {**counts, **await self._standing()}
 
-    async def standing(self) -> Shown:
+    async def _standing(self) -> Shown:
         """Whether Orchestrator is paused, and how the polls stand."""
         pause = await self.store.pauses.get(DESTINATION)
         paused = pause if pause is not None and pause.until > self.clock() else None

@@ -1,7 +1,6 @@
 """The pages of the dashboard: what the API tells, for people, and the two things that a person may do about it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from bridge.errors import StoreUnavailable, TemplateError
 from bridge.model import DeliveryState, LinkState
 from bridge.pages import Pages, posted, root_of
-from bridge.web.guard import ANOTHER_SITE, Denial, Guard, same_origin
+from bridge.web.guard import ANOTHER_SITE, Denial, Guard, Handler, same_origin
 from bridge.web.hooks import BODY_WITHIN_S, RETRY_AFTER_S
 from bridge.web.view import MOST, BadQuery, NoSuch, Query, View
 
@@ -26,8 +25,6 @@ _SHOWN = 100_000
 _FILTERS = ("source", "state", "key")
 
 _log = structlog.get_logger()
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Dashboard:
