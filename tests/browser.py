@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, Page, Response, async_playwright
+from playwright.async_api import Browser, Error, Page, Response, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_MS = 30_000
@@ -92,6 +92,14 @@ def _watched(page: Page) -> tuple[list[str], list[str]]:
         ),
     )
     return refusals, wrong
+
+
+@pytest.fixture(scope="module")
+async def browser(browser_path: str) -> AsyncIterator[Browser]:
+    """One for a module, whose `anyio_backend` has to last as long."""
+    expect.set_options(timeout=PATIENCE_MS)
+    async with running(browser_path) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

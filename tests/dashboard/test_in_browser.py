@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from bridge.sandbox.orchestrator import World, sandbox_serving
-from tests.browser import A_REFRESH_MS, BEYOND_THE_EDGE, PATIENCE_MS, Visit, running, visiting
+from tests.browser import A_REFRESH_MS, BEYOND_THE_EDGE, Visit, visiting
+from tests.dashboard.values import ROUTES, TOKEN
 from tests.driving import Bridge, bridge_running, configured, until
 from tests.values import jira_event
 
 pytestmark = pytest.mark.anyio
 
-TOKEN = "0pen sesame"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 UNBROKEN = "Donaudampfschifffahrtsgesellschaft" * 6
 HOSTILE = [
@@ -23,24 +22,12 @@ HOSTILE = [
     '" autofocus onfocus="harm()" x="',
     UNBROKEN,
 ]
-ROUTES: list[dict[str, Any]] = [
-    {"name": "incidents", "source": "jira", "when": 'ticket.project == "OPS"', "task": {"catalog": "Tickets"}},
-    {"name": "nowhere", "source": "jira", "when": 'ticket.project == "BAD"', "task": {"catalog": "Nowhere"}},
-    {"name": "lacking", "source": "jira", "when": 'ticket.project == "LACK"', "task": {"title": "{{ fields.nope }}"}},
-]
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     """One loop for the module, so that one browser serves it."""
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def browser(browser_path: str) -> AsyncIterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    async with running(browser_path) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from bridge.sandbox.orchestrator import Folder, NewTask, User, World
 from bridge.sandbox.orchestrator.model import Assignment
-from tests.browser import A_REFRESH_MS, BEYOND_THE_EDGE, PATIENCE_MS, Visit, running, visiting
+from tests.browser import A_REFRESH_MS, BEYOND_THE_EDGE, Visit, visiting
 from tests.sandbox.conftest import FOLDERS, Clock, Create
 
 pytestmark = pytest.mark.anyio
@@ -30,13 +30,6 @@ HOSTILE = [
 def anyio_backend() -> str:
     """One loop for the module, so that one browser serves it."""
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def browser(browser_path: str) -> AsyncIterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    async with running(browser_path) as browser:
-        yield browser
 
 
 @pytest.fixture

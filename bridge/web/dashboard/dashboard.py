@@ -22,7 +22,7 @@ _LONGEST_FORM = 4096
 _SHOWN = 100_000
 """Characters of a delivery's body."""
 
-_FILTERS = ("source", "state", "key")
+_ASKED = ("source", "state", "key", "cursor")
 
 _log = structlog.get_logger()
 
@@ -154,8 +154,8 @@ class Dashboard:
     def _html(
         self, request: Request, name: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
-        signed_in = self._guard.sessions is not None and status != 401
-        return self._pages.html(request, name, status, headers, signed_in=signed_in, **values)
+        may_leave = self._guard.sessions is not None
+        return self._pages.html(request, name, status, headers, may_leave=may_leave, **values)
 
 
 async def _back(request: Request) -> Response:
@@ -189,8 +189,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _asked(request: Request) -> Query:
     """The filters that say something: a form sends those that were left empty, too."""
-    known = (*_FILTERS, "cursor")
-    return {name: value.strip() for name, value in request.query_params.items() if name in known and value.strip()}
+    return {name: value.strip() for name, value in request.query_params.items() if name in _ASKED and value.strip()}
 
 
 def _address(query: Query) -> str:
