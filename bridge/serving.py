@@ -10,6 +10,9 @@ import uvicorn
 
 GRACE_S = 5
 """How long a stop waits for requests that are being answered."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept: longer than proxies and load balancers keep theirs (60 s by habit), so that it is they
+who close it. A server that closes first does so, now and then, under a request that is just being sent: a webhook lost."""
 
 
 class _Server(uvicorn.Server):
@@ -37,6 +40,7 @@ async def serving(
         lifespan="off",
         ws="none",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         **options,
     )

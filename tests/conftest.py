@@ -1,5 +1,6 @@
 """What every test may use: both engines, for real."""
 
+import asyncio
 import importlib.util
 import os
 import tempfile
@@ -8,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from bridge.store import Database, Store, upgrade
@@ -24,6 +26,17 @@ judge_everything(_complaints.append)
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate_authority(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody speaks TLS in a test: to know all authorities takes each client and each process 40 ms, to know one next to nothing."""
+    first, end, _ = (
+        Path(certifi.where()).read_text(encoding="ascii", errors="ignore").partition("-----END CERTIFICATE-----")
+    )
+    file = tmp_path_factory.mktemp("tls") / "authority.pem"
+    file.write_text(f"{first}{end}\n")
+    os.environ["SSL_CERT_FILE"] = str(file)
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +65,19 @@ def postgresql_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgresql(postgresql_folder: Path) -> Iterator[Any]:
-    """A PostgreSQL server for every test."""
+    """A PostgreSQL server for every test. It waits for no disk, as a test that crashes one has its own; new databases are up to date."""
     server = get_server(postgresql_folder / "data")
+    server.psql("ALTER SYSTEM SET fsync = off")
+    server.psql("SELECT pg_reload_conf()")
+    asyncio.run(_up_to_date(str(server.get_uri(database="template1"))))
     yield server
     server.cleanup()
+
+
+async def _up_to_date(url: str) -> None:
+    template = Database(url)
+    await upgrade(template)
+    await template.close()
 
 
 @pytest.fixture
@@ -68,21 +90,21 @@ def own_postgresql(postgresql_folder: Path) -> Iterator[OwnPostgresql]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, on each engine."""
+    """The URL of a database that holds nothing, on each engine."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/bridge.db"
     return new_postgresql_database(request.getfixturevalue("postgresql"))
 
 
-def new_postgresql_database(server: Any) -> str:
+def new_postgresql_database(server: Any, *, migrated: bool = True) -> str:
     name = f"bridge_{next(_databases)}"
-    server.psql(f"CREATE DATABASE {name}")
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {'template1' if migrated else 'template0'}")
     return str(server.get_uri(database=name))
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database, on each engine."""
+    """A database that is up to date, on each engine."""
     database = Database(database_url)
     await upgrade(database)
     yield database

@@ -83,7 +83,7 @@ async def replica(config: Path, **environment: str) -> AsyncIterator[Replica]:
     """A running `bridge run`, one of several on the same database or the only one."""
     async with (
         bridge_process(config, **environment) as process,
-        httpx.AsyncClient(base_url=process.url, timeout=60, verify=False) as http,  # noqa: S501 - loopback; a context costs 60 ms
+        httpx.AsyncClient(base_url=process.url, timeout=60, verify=False) as http,  # noqa: S501 - loopback
     ):
         yield Replica(process.url, http, process)
 

@@ -73,7 +73,7 @@ async def opened_and_closed(config: Path, world: World) -> None:
 
 
 async def test_an_outdated_postgresql_is_refused_with_the_command_to_run(tmp_path: Path, postgresql: Any) -> None:
-    config = written(tmp_path, database={"url": new_postgresql_database(postgresql)})
+    config = written(tmp_path, database={"url": new_postgresql_database(postgresql, migrated=False)})
     ended = await command("run", "--config", config)
     assert ended.code == 1
     assert "run `bridge database upgrade`" in ended.err

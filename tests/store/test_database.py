@@ -37,16 +37,6 @@ async def test_migrations_make_the_tables_that_the_code_knows(database: Database
     assert migrated == await migrating(database, described)
 
 
-async def test_an_empty_database_says_what_it_needs(database_url: str) -> None:
-    opened = Database(database_url)
-    assert not (await revisions(opened)).up_to_date
-    before = await upgrade(opened)
-    assert before.current is None
-    assert (await revisions(opened)).up_to_date
-    assert (await upgrade(opened)).up_to_date
-    await opened.close()
-
-
 async def test_a_commit_on_sqlite_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     async with opened.writing() as connection:

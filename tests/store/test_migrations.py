@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 def empty_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/bridge.db"
-    return new_postgresql_database(request.getfixturevalue("postgresql"))
+    return new_postgresql_database(request.getfixturevalue("postgresql"), migrated=False)
 
 
 async def test_what_an_older_version_writes_and_reads_goes_on_after_every_migration(empty_url: str) -> None:
@@ -45,8 +45,9 @@ async def test_the_newest_migration_is_the_schema_that_is_asked_for(empty_url: s
     database = Database(empty_url)
     assert await revisions(database) == Revisions(None, HEAD)
     assert ScriptDirectory.from_config(_config()).get_heads() == [HEAD]
-    await upgrade(database)
+    assert await upgrade(database) == Revisions(None, HEAD)
     assert await revisions(database) == Revisions(HEAD, HEAD)
+    assert (await upgrade(database)).up_to_date
     await database.close()
 
 
