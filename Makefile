@@ -11,7 +11,7 @@ demo: $(READY)  ## the whole job on localhost: tickets become tasks, tasks compl
 	$(BIN)/bridge demo --exit-when-done
 
 test: $(READY)  ## every test
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
