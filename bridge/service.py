@@ -63,10 +63,14 @@ def followers(config: Config) -> dict[str, Follower]:
 
 
 def open_store(
-    config: Config, on_delivery: Callable[[str], None] = lambda _source: None, on_due: Callable[[], None] = lambda: None
+    config: Config,
+    on_delivery: Callable[[str], None] = lambda _source: None,
+    on_due: Callable[[], None] = lambda: None,
+    *,
+    beside: bool = False,
 ) -> Store:
-    """The store of a configuration. Close its database after use."""
-    return Store(Database(config.database.url), on_delivery, on_due)
+    """The store of a configuration, for the service or for somebody `beside` it. Close its database after use."""
+    return Store(Database(config.database.url, beside=beside), on_delivery, on_due)
 
 
 async def migrate(config: Config) -> Revisions:

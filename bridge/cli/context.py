@@ -78,7 +78,7 @@ async def store_of(config: "Config") -> "AsyncIterator[Store]":
     from bridge.service import open_store
     from bridge.store import revisions
 
-    store = open_store(config)
+    store = open_store(config, beside=True)
     try:
         found = await revisions(store.database)
         if not found.up_to_date:

@@ -60,21 +60,24 @@ Work = Callable[[Connection], Awaitable[Done]]
 
 
 class Database:
-    """An open database. `writing` and `reading` give connections; the database's errors leave them as `BridgeError`."""
+    """An open database. `writing` and `reading` give connections; the database's errors leave them as `BridgeError`.
 
-    def __init__(self, url: str, command_timeout: timedelta | None = COMMAND_TIMEOUT) -> None:
+    `beside`: another process may be the service that has it.
+    """
+
+    def __init__(self, url: str, command_timeout: timedelta | None = COMMAND_TIMEOUT, *, beside: bool = False) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.display = self.url.render_as_string(hide_password=True)
         self._file = _File(Path(self.url.database or "")) if self.is_sqlite else None
-        self._engine = self._opened(command_timeout)
+        self._engine = self._opened(command_timeout, beside=beside)
         self._statements = Statements(self._engine.dialect)
         self._writers = Pool(self._engine.connect, 1 if self.is_sqlite else 10, 2 * LOCK_TIMEOUT_S)
         self._readers = Pool(self._engine.connect, 4, 2 * LOCK_TIMEOUT_S) if self.is_sqlite else self._writers
 
-    def _opened(self, command_timeout: timedelta | None) -> Engine:
+    def _opened(self, command_timeout: timedelta | None, *, beside: bool) -> Engine:
         if self.is_sqlite:
-            return Sqlite(self.url, LOCK_TIMEOUT_S)
+            return Sqlite(self.url, LOCK_TIMEOUT_S, beside=beside)
         from bridge.store.postgresql import PostgreSQL  # noqa: PLC0415 - SQLite does not need its driver
 
         return PostgreSQL(self.url, LOCK_TIMEOUT_S, command_timeout)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, column, event, func, select, table
 
 from bridge.errors import StoreUnavailable
 from bridge.store.database import Database
+from bridge.store.sqlite import NO_CHECKPOINT
 
 if TYPE_CHECKING:  # Alembic takes long to import; a database that is up to date never needs it
     from alembic.config import Config
@@ -80,7 +81,8 @@ async def migrating(database: Database, work: Callable[[Connection], Done]) -> D
 
 def _leave_begin_to_us(connection: Any, _record: object) -> None:
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL").close()
+    for pragma in ("journal_mode=WAL", NO_CHECKPOINT):
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _upgrade(connection: Connection) -> None:

@@ -15,15 +15,23 @@ from bridge.store.driver import Answer, Done, Running, Values
 _BEGIN = "BEGIN IMMEDIATE"
 """A transaction that writes waits at its beginning for the others, and meets no lock halfway."""
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+NO_CHECKPOINT = "wal_autocheckpoint=0"
+
 
 class Sqlite:
-    """An SQLite file. What is not in a transaction is committed by itself."""
+    """An SQLite file. What is not in a transaction is committed by itself.
 
-    def __init__(self, url: URL, lock_timeout_s: float) -> None:
+    Whoever is `beside` the service leaves it to it to move the write-ahead log into the file. Before 3.51.3 SQLite loses commits when
+    two connections do so at the same moment and a third one writes (https://sqlite.org/wal.html#the_wal_reset_bug).
+    """
+
+    def __init__(self, url: URL, lock_timeout_s: float, *, beside: bool = False) -> None:
         dialect = url.set(drivername="sqlite+pysqlite").get_dialect()
         self.dialect = dialect()
         (self._path,), options = self.dialect.create_connect_args(url)
         self._options = {**options, "isolation_level": None, "check_same_thread": False, "timeout": lock_timeout_s}
+        self._pragmas = (*_PRAGMAS, NO_CHECKPOINT) if beside else _PRAGMAS
 
     async def connect(self) -> "SqliteConnection":
         """A connection to the file; it is made if there is none."""
@@ -41,7 +49,7 @@ class Sqlite:
 
     def _open(self) -> sqlite3.Connection:
         driver: sqlite3.Connection = sqlite3.connect(self._path, **self._options)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in self._pragmas:
             driver.execute(f"PRAGMA {pragma}").close()
         return driver
 

@@ -47,6 +47,22 @@ async def test_a_commit_on_sqlite_reaches_the_disk_before_it_returns(tmp_path: P
     await opened.close()
 
 
+async def test_a_command_beside_the_service_leaves_the_log_to_it(tmp_path: Path) -> None:
+    """Two connections that move the write-ahead log into the file at the same moment can lose a commit, before SQLite 3.51.3."""
+    file = tmp_path / "bridge.db"
+    service = Database(f"sqlite:///{file}")
+    await upgrade(service)
+    command = Database(f"sqlite:///{file}", beside=True)
+    await Store(service).inbox.append([delivery(1)])
+    before = file.stat().st_size
+    await Store(command).inbox.append([delivery(2, body=b"x" * 8_000_000)])
+    assert file.stat().st_size == before
+    await Store(service).inbox.append([delivery(3)])
+    assert file.stat().st_size > before + 8_000_000
+    await command.close()
+    await service.close()
+
+
 async def test_a_locked_database_is_unavailable_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.05)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
