@@ -1,4 +1,4 @@
-"""The template language of the YAML: Jinja2, compiled once, in a sandbox that can change nothing.
+"""The template language of the YAML: Jinja2, each text compiled once, in a sandbox that can change nothing.
 
 It is strict: a name that this ticket lacks is an error that names it, never an empty string. What a tracker sent is only ever a value
 in a template; it is never read as one.
@@ -7,7 +7,7 @@ in a template; it is never read as one.
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jinja2
@@ -53,12 +53,14 @@ _ENVIRONMENT = _Sandbox(
 # -- compiling ---------------------------------------------------------------------------------------------------------------------
 
 
+@cache
 def condition(key: str, source: str) -> Render:
     """An expression. `key` is its place in the YAML, which its errors name."""
     compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
     return partial(_evaluate, key, _lookup(source) or compiled)
 
 
+@cache
 def template(key: str, source: str) -> Render:
     """A template whose value keeps its type if it is one expression, and is a text otherwise."""
     expression = _single_expression(source)
@@ -183,6 +185,7 @@ def _texts(key: str, written: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(f"{key}[{index}]", part)
 
 
+@cache
 def _condition_tree(source: str) -> nodes.Template:
     _ENVIRONMENT.compile_expression(source)  # refuses what is more than one expression
     return _ENVIRONMENT.parse("{{ " + source + " }}")

@@ -1,5 +1,6 @@
 """The command line: one function a command. What a command needs is imported when it runs, so that `--help` is quick."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -7,6 +8,9 @@ import typer
 
 import bridge
 from bridge.cli import backfill, database, deliveries, inspect, links, reconcile, run, show
+
+_BETWEEN_COLLECTIONS = 20_000
+"""New objects. What a command imports stays, and by default Python would look through it a hundred times meanwhile."""
 
 app = typer.Typer(
     name="bridge",
@@ -48,6 +52,7 @@ app.add_typer(database.app, name="database")
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(_BETWEEN_COLLECTIONS)
     try:
         app()
     except BrokenPipeError:  # the reader of our output has gone; that is its business
