@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Error, Page, Response, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 A_REFRESH_MS = 2_000
 """How often a page's script looks."""
 

@@ -210,7 +210,7 @@ class Postman:
         self.tries[str(status or "none")] += 1
         if retried(status):
             self._waiting.append(Letter(letter.webhook, letter.identifier, letter.tries + 1))
-            await until(self._fleet.ready, "a replica is ready again", within=120, every=0.2)
+            await until(self._fleet.ready, "a replica is ready again", every=0.2)
             return
         assert status == 202, f"{status} for {letter}"
         self.acknowledged.add(letter.identifier)

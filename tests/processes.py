@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from tests.definitions.judging import COMPLAINT
-from tests.driving import Bridge
+from tests.driving import PATIENCE_S, Bridge
 
 COMMAND = (sys.executable, "-W", "error", "-m", "bridge")
 JUDGED_COMMAND = (sys.executable, "-W", "error", "-m", "tests.definitions.judging")
@@ -83,7 +83,7 @@ async def replica(config: Path, **environment: str) -> AsyncIterator[Replica]:
     """A running `bridge run`, one of several on the same database or the only one."""
     async with (
         bridge_process(config, **environment) as process,
-        httpx.AsyncClient(base_url=process.url, timeout=60, verify=False) as http,  # noqa: S501 - loopback
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S, verify=False) as http,  # noqa: S501 - loopback
     ):
         yield Replica(process.url, http, process)
 

@@ -95,7 +95,7 @@ async def test_killed_three_times_it_goes_on_where_it_stood(tmp_path: Path) -> N
         assert _pages(jira) <= pages + 3
         async with bridge_running(config) as bridge:
             wanted = MANY - MANY // 10
-            await until(lambda: _tasks(world, wanted), "every ticket has its task", within=600)
+            await until(lambda: _tasks(world, wanted), "every ticket has its task")
             assert world.journal.calls["CreateTask"] == wanted
             assert (await bridge.http.get("/api/v1/summary")).json()["links"]["parked"] == 0
 
@@ -108,7 +108,7 @@ async def _killed_after(folder: Path, jira: SimulatedJira, pages: int) -> None:
     async def far_enough() -> bool:
         return _pages(jira) >= pages or process.returncode is not None
 
-    await until(far_enough, f"{pages} pages were asked for", within=300)
+    await until(far_enough, f"{pages} pages were asked for")
     assert process.returncode is None
     process.kill()
     await process.wait()

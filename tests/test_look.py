@@ -22,7 +22,17 @@ from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import Fault, MessageOptions, SimulatedSalesforce, salesforce_serving
 from bridge.service import Clock, utc_now
 from bridge.serving import serving
-from tests.driving import Bridge, bridge_and_service, bridge_running, configured, judged, settled, tasks_are, until
+from tests.driving import (
+    PATIENCE_S,
+    Bridge,
+    bridge_and_service,
+    bridge_running,
+    configured,
+    judged,
+    settled,
+    tasks_are,
+    until,
+)
 from tests.values import body_of, jira_event
 
 pytestmark = pytest.mark.anyio
@@ -363,13 +373,13 @@ async def test_a_slow_tracker_delays_no_other_source(tmp_path: Path) -> None:
             org = SimulatedSalesforce(utc_now, Random(1))  # noqa: S311 - ids
             org.open(Subject="Printer")
             await org.deliver(HOOK, bridge.http)
-            await asyncio.wait_for(asked.wait(), 30)
+            await asyncio.wait_for(asked.wait(), PATIENCE_S)
             await bridge.hook(jira_event(1))
 
             async def made() -> bool:
                 return [task.request.external_tag for task in world.all_tasks()] == ["JIRA"]
 
-            await until(made, "Jira's task is there, and Salesforce still silent", within=5)
+            await until(made, "Jira's task is there, and Salesforce still silent")
             assert len(await bridge.deliveries(state="pending", source="crm")) == 1
             answer.set()
 
@@ -410,7 +420,7 @@ async def test_jira_is_asked_too(tmp_path: Path) -> None:
             },
             routes=[{"name": "all", "source": "jira", "refresh": True, "task": {"catalog": "Tickets"}}],
         )
-        async with bridge_running(config) as bridge, httpx.AsyncClient(base_url=bridge.url) as http:
+        async with bridge_running(config) as bridge, httpx.AsyncClient(base_url=bridge.url, timeout=PATIENCE_S) as http:
             for number in (1, 2):
                 assert (await http.post("/hooks/jira?token=s", json=jira_event(number))).status_code == 202
 

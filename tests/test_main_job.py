@@ -10,7 +10,7 @@ import pytest
 
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from tests.conftest import new_postgresql_database
-from tests.driving import Bridge, until, written
+from tests.driving import PATIENCE_S, Bridge, until, written
 from tests.processes import bridge_process, command
 from tests.values import jira_event
 
@@ -42,7 +42,7 @@ async def test_200_tickets(tmp_path: Path, database_url: str) -> None:
 async def opened_and_closed(config: Path, world: World) -> None:
     async with (
         bridge_process(config) as process,
-        httpx.AsyncClient(base_url=process.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
     ):
         bridge = Bridge(process.url, http)
 
@@ -58,7 +58,7 @@ async def opened_and_closed(config: Path, world: World) -> None:
         closed = [jira_event(number, at=60, closed=True) for number in TICKETS]
         assert await all_sent(*opened) == {0: 200}
         assert await all_sent(*closed) == {0: 200}
-        await until(completed, "every task is completed", within=60)
+        await until(completed, "every task is completed")
 
         # what must change nothing: duplicates, another project, an old update after the close
         assert await all_sent(*opened[:25], *closed[:25]) == {1: 50}

@@ -28,7 +28,7 @@ from bridge.trackers.salesforce import Salesforce
 from bridge.trackers.salesforce.ids import normal_id
 from bridge.trackers.salesforce.messages import record_messages
 from bridge.trackers.salesforce.soap import OutboundMessage, read_outbound_message
-from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are
+from tests.driving import PATIENCE_S, Bridge, bridge_running, configured, judged, settled, tasks_are
 from tests.processes import bridge_process
 from tests.values import NOW
 
@@ -881,7 +881,7 @@ async def test_the_session_is_nowhere(tmp_path: Path) -> None:
     configured(tmp_path, sources={"crm": CRM}, routes=ROUTES)
     async with (
         bridge_process(tmp_path / "config.yaml", BRIDGE_LOG_LEVEL="debug") as process,
-        httpx.AsyncClient(base_url=process.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
     ):
         bridge = Bridge(process.url, http)
         assert_ack(await sent(bridge, body))
@@ -924,7 +924,7 @@ async def test_a_hundred_megabytes_are_refused_in_bounded_memory(tmp_path: Path)
     configured(tmp_path, sources={"crm": CRM}, routes=ROUTES, server={"max_body_bytes": 1_000_000})
     async with (
         bridge_process(tmp_path / "config.yaml") as process,
-        httpx.AsyncClient(base_url=process.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
     ):
         bridge = Bridge(process.url, http)
         assert_ack(await sent(bridge, VALID))

@@ -22,7 +22,7 @@ from bridge.store import Lane, LinkFilter, Store
 from bridge.sync.follow import Follower
 from bridge.sync.intake import Intake
 from bridge.sync.poller import Polled, Poller, poll_of
-from tests.driving import SECRET, configured
+from tests.driving import PATIENCE_S, SECRET, configured
 from tests.test_poller import EVERY, Clock
 from tests.values import body_of
 
@@ -170,7 +170,7 @@ async def test_thousands_of_issues_of_one_creation_time_are_paged_to_the_end(
             issue, _ = jira.open("OPS", f"Ticket {number}")
             issue.fields["created"] = "2020-01-01T00:00:00.000+0000"
             jira.edit(issue)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await poll.cycle()
         assert len(await poll.states()) == 130
 

@@ -28,7 +28,17 @@ from bridge.serving import serving
 from bridge.store import Pause, Store
 from bridge.store.tables import deliveries, links, tickets
 from bridge.sync.reconciliation import Reconciliation
-from tests.driving import Bridge, bridge_and_service, bridge_running, configured, judged, settled, tasks_are, until
+from tests.driving import (
+    PATIENCE_S,
+    Bridge,
+    bridge_and_service,
+    bridge_running,
+    configured,
+    judged,
+    settled,
+    tasks_are,
+    until,
+)
 from tests.processes import Ended, bridge_process, command
 from tests.values import jira_event
 
@@ -380,7 +390,10 @@ async def test_killed_between_mending_and_adoption(setting: Setting) -> None:
 
         await until(asking, "the orphan is looked for")
         process.kill()
-    async with bridge_process(setting.path) as process, httpx.AsyncClient(base_url=process.url) as http:
+    async with (
+        bridge_process(setting.path) as process,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+    ):
         (link,) = await settled(Bridge(process.url, http))
     assert (link["ticket_key"], link["task_id"]) == ("OPS-1", 1)
     assert len(setting.world.all_tasks()) == 1
@@ -456,7 +469,10 @@ async def test_on_schedule(tmp_path: Path) -> None:
     async with a_setting(tmp_path, api=False) as setting:
         document = setting.path.read_text() + "reconcile: 1s\n"
         setting.path.write_text(document)
-        async with bridge_process(setting.path) as process, httpx.AsyncClient(base_url=process.url) as http:
+        async with (
+            bridge_process(setting.path) as process,
+            httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+        ):
             bridge = Bridge(process.url, http)
             await sent(bridge, jira_event(1))
             await settled(bridge)

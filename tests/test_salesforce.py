@@ -14,7 +14,7 @@ import pytest
 from bridge.sandbox.orchestrator import World, sandbox_serving
 from bridge.sandbox.salesforce import MessageOptions, Notification, SimulatedSalesforce
 from bridge.service import utc_now
-from tests.driving import NOWHERE, until, written
+from tests.driving import NOWHERE, PATIENCE_S, until, written
 from tests.processes import bridge_process, command
 
 pytestmark = pytest.mark.anyio
@@ -67,14 +67,17 @@ async def test_100_cases(tmp_path: Path, database_url: str) -> None:
     async with sandbox_serving(world) as url:
         config = written(tmp_path, url, database={"url": database_url}, sources={"crm": CRM}, routes=ROUTES)
         assert (await command("database", "upgrade", "--config", config)).code == 0
-        async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+        async with (
+            bridge_process(config) as process,
+            httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+        ):
             shuffled = random.sample([*messages, *messages], 2 * len(messages))
             await acknowledged(http, shuffled)
 
             async def completed() -> bool:
                 return [task.completions for task in world.all_tasks()] == [1] * CASES
 
-            await until(completed, "every task is completed", within=60)
+            await until(completed, "every task is completed")
             await acknowledged(http, random.sample(messages, len(messages)))  # all of it again: it changes nothing
             summary = (await http.get("/api/v1/summary")).json()
 
@@ -95,7 +98,7 @@ async def test_15_one_message_one_commit_one_ack(tmp_path: Path) -> None:
         org.open(Subject=f"Case {number}")
     (message,) = told(org, org.queue, 100)
     config = written_for(tmp_path, NOWHERE)
-    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http:
         await acknowledged(http, [message])
         deliveries = (await http.get("/api/v1/deliveries", params={"limit": 500})).json()["deliveries"]
         assert len(deliveries) == CASES
@@ -108,7 +111,7 @@ async def test_nothing_is_acknowledged_before_it_is_committed(tmp_path: Path) ->
     org.open(Subject="Printer")
     (message,) = told(org, org.queue, 100)
     config = written_for(tmp_path, NOWHERE)
-    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http:
         with sqlite3.connect(tmp_path / "bridge.db", isolation_level=None) as somebody:
             somebody.execute("BEGIN IMMEDIATE")  # nobody else can commit
             sending = asyncio.create_task(http.post(HOOK, params=QUERY, content=message))
@@ -120,7 +123,7 @@ async def test_nothing_is_acknowledged_before_it_is_committed(tmp_path: Path) ->
             somebody.execute("ROLLBACK")
         somebody.close()
     assert stored(tmp_path) == 0
-    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+    async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http:
         await acknowledged(http, [message])
         assert stored(tmp_path) == 1
         process.kill()  # at once after the Ack
@@ -146,7 +149,10 @@ async def test_kills_between_lose_and_double_nothing(tmp_path: Path) -> None:
         waiting += told(org, org.queue[CASES:], 7)
         taken = 0
         for _kill in range(8):
-            async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+            async with (
+                bridge_process(config) as process,
+                httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+            ):
                 sending = [asyncio.create_task(http.post(HOOK, params=QUERY, content=message)) for message in waiting]
                 enough = random.randrange(1, 4)
                 await first_done(sending, enough)
@@ -155,13 +161,16 @@ async def test_kills_between_lose_and_double_nothing(tmp_path: Path) -> None:
             acked = [isinstance(answer, httpx.Response) and answer.content == ACK for answer in answers]
             taken += sum(acked)
             waiting = [message for message, ack in zip(waiting, acked, strict=True) if not ack]
-        async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+        async with (
+            bridge_process(config) as process,
+            httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+        ):
             await acknowledged(http, waiting) if waiting else None
 
             async def completed() -> bool:
                 return [task.completions for task in world.all_tasks()] == [1] * CASES
 
-            await until(completed, "every task is completed", within=90)
+            await until(completed, "every task is completed")
     assert taken
     assert world.journal.calls["CreateTask"] >= CASES
     assert Counter(task.request.parent_operation_id for task in world.all_tasks()) == {
@@ -189,7 +198,10 @@ async def test_another_object_with_its_own_fields(tmp_path: Path) -> None:
             fields={"title": "Subject__c", "status": "Status__c", "priority": "Urgency__c"},
             closed=["Done"],
         )
-        async with bridge_process(config) as process, httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+        async with (
+            bridge_process(config) as process,
+            httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+        ):
             order = org.open("Work_Order__c", Subject__c="Pump", Status__c="New", Urgency__c="High")
             await acknowledged(http, told(org, org.queue, 1))
 

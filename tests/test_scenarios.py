@@ -12,7 +12,7 @@ import pytest
 
 from bridge.sandbox.orchestrator import Folder, Rule, World, sandbox_serving
 from bridge.service import DESTINATION, utc_now
-from tests.driving import Bridge, bridge_and_service, bridge_running, configured, settled, tasks_are, until
+from tests.driving import PATIENCE_S, Bridge, bridge_and_service, bridge_running, configured, settled, tasks_are, until
 from tests.processes import bridge_process
 from tests.values import jira_event
 
@@ -95,11 +95,17 @@ async def test_02_killed_while_a_create_is_under_way(orchestrator: str, world: W
     """Killed after Orchestrator has committed, before the answer: the next start adopts the task."""
     configured(tmp_path, orchestrator, orchestrator=QUICK)
     world.faults.replace([Rule(operation="CreateTask", kind="hang", when="after", times=1)])
-    async with bridge_process(tmp_path / "config.yaml") as process, httpx.AsyncClient(base_url=process.url) as http:
+    async with (
+        bridge_process(tmp_path / "config.yaml") as process,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+    ):
         await sent(Bridge(process.url, http), CREATED)
         await tasks_are(world, 0)
         process.kill()
-    async with bridge_process(tmp_path / "config.yaml") as process, httpx.AsyncClient(base_url=process.url) as http:
+    async with (
+        bridge_process(tmp_path / "config.yaml") as process,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
+    ):
         again = Bridge(process.url, http)
         (link,) = await settled(again)
         assert link["task_id"] == world.all_tasks()[0].id

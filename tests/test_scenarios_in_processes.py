@@ -121,7 +121,7 @@ async def _paused(store: Store, failures: int) -> None:
         pause = await store.pauses.get(DESTINATION)
         return pause is not None and pause.failures >= failures
 
-    await until(so_often, f"Orchestrator was away {failures} times", within=60)
+    await until(so_often, f"Orchestrator was away {failures} times")
 
 
 # -- 7 -----------------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.sync.scheduler import Scheduler
+from tests.driving import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ async def test_a_job_that_fails_is_told_and_one_that_ends_with_the_service_is_no
     scheduler = Scheduler(lambda: None, nothing)
     scheduler.every(timedelta(hours=1), job, name="poll/jira", first=timedelta(0))
     scheduler.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await began.wait()
         scheduler.stop()
         await ended.wait()

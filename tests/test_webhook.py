@@ -22,7 +22,7 @@ from bridge.model import EVENT, KEY, URL, Observation, TicketState
 from bridge.sandbox.orchestrator import Folder, World, sandbox_serving
 from bridge.trackers import Ignored
 from bridge.trackers.webhook import Webhook
-from tests.driving import Bridge, bridge_running, configured, judged, settled, tasks_are
+from tests.driving import PATIENCE_S, Bridge, bridge_running, configured, judged, settled, tasks_are
 from tests.processes import bridge_process
 from tests.values import NOW, body_of
 
@@ -480,7 +480,7 @@ async def test_a_body_nested_without_end_does_not_stop_the_others(tmp_path: Path
     configured(tmp_path, sources={"tracker": source}, routes=[{"name": "all", "source": "tracker"}])
     async with (
         bridge_process(tmp_path / "config.yaml") as process,
-        httpx.AsyncClient(base_url=process.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as http,
     ):
         deep = b'{"id": 1, "x": ' + b"[" * 900 + b"]" * 900 + b"}"
         assert (await http.post("/hooks/tracker", content=deep)).status_code in (202, 400)

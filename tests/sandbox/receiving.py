@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.serving import serving
+from tests.driving import PATIENCE_S
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Receiver:
         return Response(status_code=self.status)
 
     async def next(self) -> Received:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.calls.get()
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from bridge.sandbox.orchestrator import World, sandbox_serving
+from tests.driving import PATIENCE_S
 
 
 @contextmanager
@@ -29,8 +30,8 @@ def sandbox_in_thread(world: World) -> Iterator[str]:
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        yield started.result(timeout=30)
+        yield started.result(timeout=PATIENCE_S)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
         loop.close()

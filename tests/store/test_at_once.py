@@ -16,6 +16,7 @@ from bridge.store.postgresql import PostgreSQL, PostgreSQLConnection
 from bridge.store.refs import these
 from bridge.sync.intake import Intake
 from tests.conftest import new_postgresql_database
+from tests.driving import PATIENCE_S
 from tests.store.test_inbox import delivery, judge
 from tests.store.test_links import DESTINATION, TERMS, claim, kept, result
 from tests.values import NOW, a_link
@@ -34,7 +35,7 @@ def database_url(postgresql: Any) -> str:
 
 async def somebody_waits(store: Store, how_many: int = 1) -> None:
     """Until so many wait for a lock."""
-    async with asyncio.timeout(60), store.database.reading() as connection:
+    async with asyncio.timeout(PATIENCE_S), store.database.reading() as connection:
         while (await connection.execute(_WAITING)).scalar_one() < how_many:  # noqa: ASYNC110 - a backend
             await asyncio.sleep(0.01)
 
@@ -176,7 +177,7 @@ async def test_listening_outlives_a_connection_that_ends_before_it_listens(
     monkeypatch.setattr(PostgreSQL, "connect", cut_once)
     heard: asyncio.Queue[str | None] = asyncio.Queue()
     listening = asyncio.create_task(second_store.signals.listen(heard.put_nowait))
-    assert await asyncio.wait_for(heard.get(), 60) is None, "it listens, and anything may have been missed"
+    assert await asyncio.wait_for(heard.get(), PATIENCE_S) is None, "it listens, and anything may have been missed"
     assert cut.is_set()
     listening.cancel()
 

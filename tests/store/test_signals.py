@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from bridge.store import DUE, Database, Store, upgrade
 from tests.conftest import new_postgresql_database
+from tests.driving import PATIENCE_S
 from tests.store.test_inbox import delivery
 from tests.values import NOW, a_link
 
@@ -28,7 +29,7 @@ class Hearing:
         self.task = asyncio.create_task(store.signals.listen(self._heard.put_nowait))
 
     async def next(self) -> str | None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._heard.get()
 
     @property
