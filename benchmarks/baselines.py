@@ -1,12 +1,13 @@
 """`python -m benchmarks.baselines NAME`: what a user would have without a bridge, served or run as the bridge is.
 
 `bare`: a Starlette endpoint that only reads the body. `transaction`: the same, with one SQLite transaction for each request. `least`:
-the same, with all that an acknowledgement cannot do without: the signature, the JSON, and one SQLite commit for all who wait for it.
+all that an acknowledgement cannot do without, and nothing else: the signature, the JSON, and one SQLite commit for all who wait for it.
 `loop`: the two calls of a ticket, again and again, with the bridge's HTTP client and nothing around them.
 """
 
 import argparse
 import asyncio
+import gc
 import hmac
 import json
 import sqlite3
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 import httpx
@@ -27,6 +29,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from benchmarks.load import SECRET
 from bridge.serving import serving
@@ -49,8 +52,10 @@ async def _database() -> AsyncIterator[aiosqlite.Connection]:
             yield database
 
 
-async def _serve(endpoint: Callable[[Request], object]) -> None:
+async def _serve(endpoint: Callable[..., Any]) -> None:
     async with serving(Starlette(routes=[Route("/hooks/{source}", endpoint, methods=["POST"])])) as url:
+        gc.collect()
+        gc.freeze()
         sys.stderr.write(json.dumps({"event": "listening", "url": url}) + "\n")
         await asyncio.Event().wait()
 
@@ -106,20 +111,33 @@ class _Inbox:
         self._database.execute("COMMIT")
 
 
+class _Least:
+    """A plain ASGI endpoint: Starlette's request and response alone take a third of the time of `bare`."""
+
+    def __init__(self, inbox: _Inbox) -> None:
+        self._inbox = inbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body = message["body"]
+        while message["more_body"]:
+            message = await receive()
+            body += message["body"]
+        headers = dict(scope["headers"])
+        signature = headers[b"x-hub-signature"].removeprefix(b"sha256=").decode()
+        if not hmac.compare_digest(signature, hmac.digest(SECRET, body, "sha256").hex()):
+            raise PermissionError("the signature is wrong")
+        key = orjson.loads(body)["issue"]["key"]
+        await self._inbox.append(headers[b"x-atlassian-webhook-identifier"].decode(), body)
+        answer = orjson.dumps({"deliveries": [key], "duplicates": 0})
+        of = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 202, "headers": of})
+        await send({"type": "http.response.body", "body": answer})
+
+
 async def _serve_the_least() -> None:
     with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
-        inbox = _Inbox(Path(folder) / "inbox.db")
-
-        async def receive(request: Request) -> Response:
-            body = await request.body()
-            signature = request.headers["x-hub-signature"].removeprefix("sha256=")
-            if not hmac.compare_digest(signature, hmac.digest(SECRET, body, "sha256").hex()):
-                return Response(status_code=401)
-            key = orjson.loads(body)["issue"]["key"]
-            await inbox.append(request.headers["x-atlassian-webhook-identifier"], body)
-            return Response(orjson.dumps({"deliveries": [key], "duplicates": 0}), 202, media_type="application/json")
-
-        await _serve(receive)
+        await _serve(_Least(_Inbox(Path(folder) / "inbox.db")))
 
 
 async def _loop(orchestrator: str, tickets: int, at_once: int) -> None:
