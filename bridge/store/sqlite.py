@@ -17,13 +17,14 @@ _BEGIN = "BEGIN IMMEDIATE"
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 NO_CHECKPOINT = "wal_autocheckpoint=0"
+"""Commit into the write-ahead log and leave it there: see `Sqlite`."""
 
 
 class Sqlite:
     """An SQLite file. What is not in a transaction is committed by itself.
 
-    Whoever is `beside` the service leaves it to it to move the write-ahead log into the file. Before 3.51.3 SQLite loses commits when
-    two connections do so at the same moment and a third one writes (https://sqlite.org/wal.html#the_wal_reset_bug).
+    Whoever is `beside` the service leaves it to it to move the write-ahead log into the file. Before 3.51.3 SQLite can lose commits
+    when two connections do so at the same moment (https://sqlite.org/wal.html#the_wal_reset_bug).
     """
 
     def __init__(self, url: URL, lock_timeout_s: float, *, beside: bool = False) -> None:
