@@ -5,7 +5,6 @@ and medians are told. Nothing here is a stub: webhooks are signed, commits are d
 """
 
 import argparse
-import asyncio
 import os
 import platform
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import endurance, footprint, growth, loss, receiving, working
 from benchmarks.figures import Figure, table
+from benchmarks.load import run
 from benchmarks.servers import pinned
 
 
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all of them by default")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the report into this file, below its marker")
     chosen = parser.parse_args()
-    report, found = asyncio.run(measure(chosen.parts or list(PARTS), lambda line: print(line, file=sys.stderr)))
+    report, found = run(measure(chosen.parts or list(PARTS), lambda line: print(line, file=sys.stderr)))
     print(report)
     if chosen.write:
         before = chosen.write.read_text().partition(MARKER)[0]

@@ -53,7 +53,9 @@ async def _database() -> AsyncIterator[aiosqlite.Connection]:
 
 
 async def _serve(endpoint: Callable[..., Any]) -> None:
-    async with serving(Starlette(routes=[Route("/hooks/{source}", endpoint, methods=["POST"])])) as url:
+    async with serving(
+        Starlette(routes=[Route("/hooks/{source}", endpoint, methods=["POST"])]), proxy_headers=False
+    ) as url:
         gc.collect()
         gc.freeze()
         sys.stderr.write(json.dumps({"event": "listening", "url": url}) + "\n")

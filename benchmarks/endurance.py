@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, Target, table
 from benchmarks.footprint import megabytes
-from benchmarks.load import Connection, Served, body, request, requests, webhooks
+from benchmarks.load import Connection, Served, body, request, requests, run, webhooks
 from benchmarks.servers import empty_database, pinned, prepared, process
 
 AT_ONCE = 64
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="at half of the maximum")
     chosen = parser.parse_args()
     pinned()
-    sys.stdout.write(table(asyncio.run(measure(chosen.minutes))) + "\n")
+    sys.stdout.write(table(run(measure(chosen.minutes))) + "\n")
 
 
 if __name__ == "__main__":

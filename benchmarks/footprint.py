@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Served, webhooks
+from benchmarks.load import Served, run, webhooks
 from benchmarks.servers import bridge_on, pinned
 
 IDLE, LOADED, START = Target(110, 80, less=True), Target(180, 130, less=True), Target(1.5, 0.8, less=True)
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of load")
     chosen = parser.parse_args()
     pinned()
-    sys.stdout.write(table(asyncio.run(measure(chosen.rounds, chosen.seconds))) + "\n")
+    sys.stdout.write(table(run(measure(chosen.rounds, chosen.seconds))) + "\n")
 
 
 if __name__ == "__main__":

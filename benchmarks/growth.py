@@ -6,7 +6,6 @@ its deliveries are short, so that they can be filled in within minutes.
 """
 
 import argparse
-import asyncio
 import statistics
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 from sqlalchemy import CTE, Select, String, Table, cast, delete, func, insert, literal, select, text
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Connection, Served, body, request
+from benchmarks.load import Connection, Served, body, request, run
 from benchmarks.servers import StandIn, empty_database, pinned, prepared, process, stand_in
 from bridge.store import Database
 from bridge.store.tables import attempts, deliveries, links, tickets
@@ -212,7 +211,7 @@ def main() -> None:
     parser.add_argument("--tickets", type=int, default=30, help="one after the other, in a round at each service")
     chosen = parser.parse_args()
     pinned()
-    found = asyncio.run(measure(chosen.links, chosen.deliveries, chosen.rounds, chosen.tickets))
+    found = run(measure(chosen.links, chosen.deliveries, chosen.rounds, chosen.tickets))
     sys.stdout.write(table(found) + "\n")
 
 

@@ -14,7 +14,7 @@ from random import Random
 import orjson
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Connection, Served, body, request
+from benchmarks.load import Connection, Served, body, request, run
 from benchmarks.servers import empty_database, pinned, prepared, process
 
 CONNECTIONS = 16
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     chosen = parser.parse_args()
     pinned()
-    sys.stdout.write(table(asyncio.run(measure(chosen.kills))) + "\n")
+    sys.stdout.write(table(run(measure(chosen.kills))) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from benchmarks.load import SECRET, Connection, Served, body, request
+from benchmarks.load import SECRET, Connection, Served, body, request, run
 from benchmarks.servers import pinned, process
 from bridge.apis import ticket_apis
 from bridge.config import Config
@@ -261,10 +261,10 @@ def main() -> None:
     parser.add_argument("--every", default="5m", help="how often the bridge polls while webhooks come")
     chosen = parser.parse_args()
     if chosen.jira:
-        asyncio.run(serve_jira())
+        run(serve_jira())
         return
     pinned()
-    sys.stdout.write(asyncio.run(measure(chosen.tickets, chosen.rounds, chosen.seconds, chosen.every)) + "\n")
+    sys.stdout.write(run(measure(chosen.tickets, chosen.rounds, chosen.seconds, chosen.every)) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ the intake lets those go first who wait for an acknowledgement: `until all are j
 """
 
 import argparse
-import asyncio
 import statistics
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Load, Served, webhooks
+from benchmarks.load import Load, Served, run, webhooks
 from benchmarks.servers import baseline, bridge_on, pinned
 
 CONNECTIONS = 64
@@ -90,7 +89,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="of load in a turn")
     chosen = parser.parse_args()
     sys.stdout.write(f"{pinned()}\n\n")
-    sys.stdout.write(table(figures(asyncio.run(measure(chosen.rounds, chosen.seconds)))) + "\n")
+    sys.stdout.write(table(figures(run(measure(chosen.rounds, chosen.seconds)))) + "\n")
 
 
 if __name__ == "__main__":

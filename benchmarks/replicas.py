@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from benchmarks.load import Connection, Served, body, request
+from benchmarks.load import Connection, Served, body, request, run
 from benchmarks.servers import StandIn, empty_database, prepared, process, stand_in
 
 _numbers = count(1)
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--tickets", type=int, default=500)
     chosen = parser.parse_args()
-    sys.stdout.write(asyncio.run(measure(chosen.rounds, chosen.tickets)) + "\n")
+    sys.stdout.write(run(measure(chosen.rounds, chosen.tickets)) + "\n")
 
 
 if __name__ == "__main__":

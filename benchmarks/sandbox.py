@@ -4,7 +4,6 @@ Creating should cost the same for the last task as for the first, and a filtered
 """
 
 import argparse
-import asyncio
 import statistics
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from benchmarks.load import run
 from bridge.sandbox.orchestrator import NewTask, World, sandbox_serving
 
 ACROSS = "/odata/Tasks/UiPath.Server.Configuration.OData.GetTasksAcrossFolders"
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=15, help="of every page; ten times as many of creating")
     chosen = parser.parse_args()
-    sys.stdout.write(asyncio.run(measure(chosen.tasks, chosen.rounds)) + "\n")
+    sys.stdout.write(run(measure(chosen.tasks, chosen.rounds)) + "\n")
 
 
 if __name__ == "__main__":

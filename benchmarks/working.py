@@ -12,7 +12,7 @@ import sys
 import time
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Connection, body, request
+from benchmarks.load import Connection, body, request, run
 from benchmarks.servers import bridge_on, pinned, stand_in
 
 AT_ONCE = 16
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=200, help="that a webhook is timed at rest")
     chosen = parser.parse_args()
     sys.stdout.write(f"{pinned()}\n\n")
-    sys.stdout.write(table(asyncio.run(measure(chosen.rounds, chosen.tickets, chosen.times))) + "\n")
+    sys.stdout.write(table(run(measure(chosen.rounds, chosen.tickets, chosen.times))) + "\n")
 
 
 if __name__ == "__main__":

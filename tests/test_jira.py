@@ -3,19 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from bridge.config import JiraSource
 from bridge.errors import MalformedBody
 from bridge.fold import Snapshot, fold
 from bridge.model import KEY, URL, Observation, TicketState
-from bridge.trackers import Ignored
+from bridge.trackers import Ignored, jira
 from bridge.trackers.jira import Jira
 from tests.values import JIRA, NOW, body_of, jira_event
 
 
-def read(event: dict[str, Any], jira: Jira = JIRA) -> Observation:
-    said = jira.read(body_of(event), NOW)
+def read(event: dict[str, Any], source: Jira = JIRA) -> Observation:
+    said = source.read(body_of(event), NOW)
     assert isinstance(said, Observation)
     return said
 
@@ -117,6 +118,50 @@ def test_odd_issues_are_read_all_the_same(issue: dict[str, Any]) -> None:
 def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBody):
         JIRA.recognise({}, body, NOW)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "webhookEvent": "jira:issue_updated",
+            "timestamp": 1767225600000,
+            "issue": {"id": "1", "fields": {"a": [1, {}]}},
+        },
+        {"webhookEvent": "jira:issue_updated", "timestamp": 1767225600000, "issue": {"id": 1}},
+        {"webhookEvent": "jira:issue_updated", "timestamp": "1767225600000", "issue": {"id": "1"}},
+        {"webhookEvent": "", "timestamp": 1767225600000, "transition": {}, "issue": {"id": "1"}},
+        {"webhookEvent": "x" * 300, "timestamp": 1767225600000, "issue": {"id": "1"}},
+        {
+            "webhookEvent": "jira:issue_updated",
+            "timestamp": 0,
+            "issue": {"id": "1", "fields": {"updated": "2026-01-01"}},
+        },
+        {"webhookEvent": "jira:issue_updated", "timestamp": 1767225600000, "issue": {"self": "https://a/issue/7"}},
+        {
+            "webhookEvent": "comment_created",
+            "timestamp": 1767225600000,
+            "comment": {"self": "https://a/issue/7/comment/1"},
+        },
+        {"webhookEvent": None, "issue": None},
+        {"id": "1", "fields": {}},
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {jira.IDENTIFIER: "one"}])
+def test_what_a_message_is_does_not_depend_on_how_much_of_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], headers: dict[str, str]
+) -> None:
+    body = orjson.dumps(said)
+    quickly = JIRA.recognise(headers, body, NOW)
+    monkeypatch.setattr(jira, "_head", lambda _body: None)
+    assert quickly == JIRA.recognise(headers, body, NOW)
+
+
+@pytest.mark.parametrize("summary", [b"\xff", b"\x01", b'"', b"\\x"])
+def test_a_broken_text_anywhere_in_a_message_makes_it_malformed(summary: bytes) -> None:
+    start = b'{"webhookEvent": "jira:issue_updated", "timestamp": 1767225600000, "issue": {"id": "1", "fields": {"summary": "'
+    with pytest.raises(MalformedBody):
+        JIRA.recognise({}, start + summary + b'"}}}', NOW)
 
 
 def test_half_a_surrogate_pair_does_not_make_a_body_malformed() -> None:

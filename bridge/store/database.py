@@ -13,11 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Table, make_url
+from sqlalchemy import Executable, Insert, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import BridgeError, ConstraintViolated, Deadlock, StoreUnavailable, Unstorable
-from bridge.store.driver import Engine, Running
+from bridge.store.driver import Answer, Engine, Running
 from bridge.store.pool import Pool
 from bridge.store.sqlite import Sqlite
 from bridge.store.statements import Rows, Statements
@@ -48,12 +48,22 @@ class Connection:
     async def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
     ) -> Rows:
-        """Run a statement; with a sequence of parameters, once for each of them."""
+        """Run a statement; with a sequence of parameters, once for each of them, or an INSERT for many at once."""
         every = [parameters] if isinstance(parameters, Mapping) else list(parameters) or [{}]
         compiled = self._statements.of(statement, every[0])
+        if len(every) > 1 and isinstance(statement, Insert):
+            return compiled.rows(*await self._insert(statement, every, returns=compiled.returns))
         sql = compiled.sql(every[0])
         answer = await self.driver.run(sql.text, [sql.values(each) for each in every], returns=compiled.returns)
         return compiled.rows(*answer)
+
+    async def _insert(self, statement: Insert, rows: Sequence[Mapping[str, Any]], *, returns: bool) -> Answer:
+        answers = [
+            await self.driver.run(sql, [values], returns=returns)
+            for sql, values in self._statements.inserts(statement, rows)
+        ]
+        changed = sum(answer.rowcount for answer in answers)
+        return Answer(answers[0].names, [row for answer in answers for row in answer.rows], changed)
 
 
 Work = Callable[[Connection], Awaitable[Done]]

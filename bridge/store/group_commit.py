@@ -7,12 +7,23 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bridge.errors import StoreUnavailable
 
+_FEW = 4
+"""Items of one commit. More than these come only while many senders wait at once."""
+
+_MOMENT_S = 0.05
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    item: Item
+    weight: int
+    future: asyncio.Future[Result]
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -34,8 +45,9 @@ class GroupCommit(Generic[Item, Result]):
         self._batch = batch
         self._limit = waiting
         self._weight = 0
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._crowded = False
 
     async def submit(self, item: Item) -> Result:
         """Returns when the item is committed. Raises what the commit raised; then nothing of the item was written."""
@@ -43,25 +55,29 @@ class GroupCommit(Generic[Item, Result]):
         if self._waiting and self._weight + weight > self._limit:
             raise StoreUnavailable("more is waiting to be written than can be held")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append(_Waiting(item, weight, future))
         self._weight += weight
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
 
     async def lull(self, within: timedelta) -> None:
-        """Returns when nobody waits for a commit, at the latest after this long."""
-        if self._running is not None:
-            await asyncio.wait([self._running], timeout=within.total_seconds())
+        """Returns when no crowd waits for commits, at the latest after this long."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + within.total_seconds()
+        while self._crowded and loop.time() < ends:
+            self._crowded = False  # the next commit of many says so again
+            await asyncio.sleep(_MOMENT_S)
 
-    def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+    def _next(self) -> list[_Waiting[Item, Result]]:
         """What fits into one batch; one item always does."""
-        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        batch: list[_Waiting[Item, Result]] = []
         weight = 0
-        while self._waiting and (not batch or weight + self._weigh(self._waiting[0][0]) <= self._batch):
+        while self._waiting and (not batch or weight + self._waiting[0].weight <= self._batch):
             batch.append(self._waiting.popleft())
-            weight += self._weigh(batch[-1][0])
+            weight += batch[-1].weight
         self._weight -= weight
+        self._crowded |= len(batch) > _FEW
         return batch
 
     async def _run(self) -> None:
@@ -71,9 +87,9 @@ class GroupCommit(Generic[Item, Result]):
         finally:
             self._running = None
 
-    async def _write(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _write(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
         try:
-            results = await self._commit([item for item, _ in batch])
+            results = await self._commit([each.item for each in batch])
         except StoreUnavailable as error:
             _fail(batch, error)
         except Exception as error:  # noqa: BLE001 - it is handed to those who wait
@@ -83,12 +99,12 @@ class GroupCommit(Generic[Item, Result]):
                 for single in batch:
                     await self._write([single])
         else:
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            for each, result in zip(batch, results, strict=True):
+                if not each.future.done():
+                    each.future.set_result(result)
 
 
-def _fail(batch: Sequence[tuple[object, asyncio.Future[Any]]], error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
+def _fail(batch: Sequence[_Waiting[Any, Any]], error: Exception) -> None:
+    for each in batch:
+        if not each.future.done():
+            each.future.set_exception(error)

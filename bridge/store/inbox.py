@@ -31,6 +31,9 @@ from bridge.store.records import delivery_of
 from bridge.store.signals import Signals
 from bridge.store.tables import deliveries
 
+_Key = tuple[str, str]
+"""A source's name and the key by which it knows a delivery again."""
+
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_BYTES = 128 * 1024 * 1024
 """Of bodies that wait for a commit; beyond that the receiver answers 503."""
@@ -38,9 +41,10 @@ _WAITING_BYTES = 128 * 1024 * 1024
 _OTHERS_GO_FIRST_S = (0.05, 0.2, 0.5)
 """At once they would meet once more, and of two that wait for each other the database undoes the one that has waited longer."""
 
-_LISTED = [column for column in deliveries.c if column is not deliveries.c.body] + [
+_SIZE = func.coalesce(deliveries.c.size, func.length(deliveries.c.body)).label("size")
+_LISTED = [column for column in deliveries.c if column.name not in ("body", "size")] + [
     literal(b"").label("body"),
-    func.length(deliveries.c.body).label("size"),
+    _SIZE,
 ]
 
 
@@ -110,16 +114,19 @@ class Inbox:
         return await self._commits.submit(request)
 
     async def _append_all(self, requests: Sequence[Sequence[NewDelivery]]) -> Sequence[Sequence[DeliveryId | None]]:
-        fresh: dict[tuple[str, str], NewDelivery] = {}
-        for request in requests:
-            for delivery in request:
-                fresh.setdefault((delivery.source, delivery.dedupe_key), delivery)
+        fresh: dict[_Key, NewDelivery] = {}
+        keys = [[(delivery.source, delivery.dedupe_key) for delivery in request] for request in requests]
+        for request, its_keys in zip(requests, keys, strict=True):
+            for delivery, key in zip(request, its_keys, strict=True):
+                fresh.setdefault(key, delivery)
         stored = await self._store_after_others(fresh.values())
-        ids = {(row.source, row.dedupe_key): DeliveryId(row.id) for row in stored}
+        ids = {
+            (source, dedupe_key): DeliveryId(number) for number, source, dedupe_key in (tuple(row) for row in stored)
+        }
         for source in {source for source, _ in ids}:
             self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
-        return [[ids.pop((delivery.source, delivery.dedupe_key), None) for delivery in request] for request in requests]
+        return [[ids.pop(key, None) for key in its_keys] for its_keys in keys]
 
     async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """Store them; where another replica has the same ones in another order and goes first, wait until it has gone."""
@@ -247,13 +254,14 @@ def _row(delivery: NewDelivery) -> dict[str, Any]:
         "event": delivery.event,
         "ticket_id": delivery.ticket_id,
         "body": delivery.body,
+        "size": len(delivery.body),
         "headers": delivery.headers,
         "state": DeliveryState.PENDING,
     }
 
 
 def _weight(request: Sequence[NewDelivery]) -> int:
-    return sum(len(delivery.body) for delivery in request)
+    return sum([len(delivery.body) for delivery in request])
 
 
 def _in_state(state: DeliveryState, *columns: Any) -> Select[Any]:
@@ -276,8 +284,7 @@ def _pending(*columns: Any) -> Select[Any]:
 
 @cache
 def _sizes(lane: Lane) -> Select[Any]:
-    size = func.length(deliveries.c.body).label("size")
-    sizes = _pending(deliveries.c.id, size, deliveries.c.received_at).where(_of(lane))
+    sizes = _pending(deliveries.c.id, _SIZE, deliveries.c.received_at).where(_of(lane))
     # by source as well: the order of the index, without which SQLite would read the whole inbox in the order of its ids
     return sizes.order_by(deliveries.c.source, deliveries.c.id).limit(bindparam("limit", type_=Integer))
 

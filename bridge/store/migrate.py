@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # Alembic takes long to import; a database that is up to date
 
 Done = TypeVar("Done")
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: the schema of `bridge.store.tables`."""
 
 

@@ -120,7 +120,7 @@ def delivery_of(row: Row[Any]) -> Delivery:
     """The delivery in a row of `deliveries`."""
     return Delivery(
         id=DeliveryId(row.id),
-        size=getattr(row, "size", len(row.body)),
+        size=row.size or len(row.body),
         source=row.source,
         dedupe_key=row.dedupe_key,
         received_at=row.received_at,

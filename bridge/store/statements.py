@@ -4,13 +4,13 @@ The statements, their types and the two dialects are SQLAlchemy's; its way of ex
 the drivers run them themselves.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, Executable, TextClause
+from sqlalchemy import BindParameter, Dialect, Executable, Insert, TextClause
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -19,6 +19,9 @@ from bridge.errors import Unstorable
 
 _KEPT = 256
 """How many compiled statements are remembered: all of the code's own, and the last of those that are made for one time."""
+
+_AT_ONCE = 64
+"""Rows of one INSERT: more make it no cheaper, and engines bound how many values a statement takes."""
 
 _Processor = Callable[[Any], Any]
 
@@ -114,10 +117,24 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._compiled = lru_cache(_KEPT)(lambda statement, names: Statement(statement, names, dialect))
+        self._inserts = lru_cache(_KEPT)(self._insert)
 
     def of(self, statement: Executable, parameters: Mapping[str, Any]) -> Statement:
         """The statement for parameters of these names."""
         return self._compiled(statement, tuple(parameters))
+
+    def inserts(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
+        """Texts that insert so many rows at once, with the values of all of them: a statement costs more than a row does."""
+        one = self.of(statement, rows[0]).sql(rows[0])
+        done = 0
+        while done < len(rows):
+            size = min(1 << (len(rows) - done).bit_length() - 1, _AT_ONCE)
+            values = chain.from_iterable(map(one.values, rows[done : done + size]))
+            yield self._inserts(statement, tuple(rows[0]), size), list(values)
+            done += size
+
+    def _insert(self, statement: Insert, names: Sequence[str], rows: int) -> str:
+        return str(statement.values([dict.fromkeys(names)] * rows).compile(dialect=self.dialect))
 
 
 def _implementation(of: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

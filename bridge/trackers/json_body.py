@@ -1,11 +1,14 @@
 """Reading JSON that the world sends: strict about being JSON, lenient about what text may hold."""
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
 from bridge.errors import MalformedBody
+
+Part = TypeVar("Part")
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -24,6 +27,15 @@ def read_value(body: bytes) -> Any:
         return orjson.loads(body.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
         return _with_broken_text(body.removeprefix(_BOM), str(error))
+
+
+def read_part(body: bytes, decoder: msgspec.json.Decoder[Part]) -> Part | None:
+    """The part of a JSON object that the decoder knows. None if the body is made otherwise, or is no JSON: read it whole then."""
+    try:
+        body.decode()  # what the decoder passes over it does not decode
+        return decoder.decode(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _with_broken_text(body: bytes, reason: str) -> Any:

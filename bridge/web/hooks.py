@@ -9,32 +9,34 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.config import SalesforceSource, Source
 from bridge.errors import MalformedBody, Refused, StoreUnavailable, Unstorable
 from bridge.model import DeliveryId, NewDelivery
 from bridge.service import Clock
-from bridge.store import Store
+from bridge.store import Inbox
 from bridge.trackers import Tracker
 from bridge.trackers.salesforce import is_json
 from bridge.web import soap
+from bridge.web.deadline import Deadline
 from bridge.web.metrics import Metrics
-from bridge.web.problems import problem
+from bridge.web.problems import mistake, problem
 from bridge.web.room import NoRoom, Place, Room
-from bridge.web.verify import verify_body, verify_token
+from bridge.web.verify import Verifier
+
+PATH = "/hooks/"
 
 RETRY_AFTER_S = 5
 
 BODY_WITHIN_S = 60
 """How long a body may take to come: what has come of it takes room that is everybody's."""
 
-_KEPT_HEADERS = frozenset(
-    {"content-type", "user-agent"}
-    | {f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace")}
+_KEPT_HEADERS = (
+    "content-type",
+    "user-agent",
+    *(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace")),
 )
 _KEPT_LENGTH = 500
 
@@ -66,80 +68,114 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
-    """Takes the webhooks of every source."""
+class Entrance:
+    """Where the webhooks of one source come in."""
 
-    sources: Mapping[str, Source]
-    trackers: Mapping[str, Tracker]
-    store: Store
-    clock: Clock
-    max_body_bytes: int
-    room: Room
-    metrics: Metrics
+    name: str
+    source: Source
+    tracker: Tracker
+    verifier: Verifier
+
+
+class Accepted:
+    """The answer to nearly every webhook: a response with less around it than Starlette's."""
+
+    def __init__(self, ids: Sequence[DeliveryId | None]) -> None:
+        fresh = [number for number in ids if number is not None]
+        self._body = orjson.dumps({"deliveries": fresh, "duplicates": len(ids) - len(fresh)})
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """An ASGI application, as every response."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
+        await send({"type": "http.response.start", "status": 202, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+class Receiver:
+    """Takes the webhooks of every source: an ASGI application of its own, because this path is the busy one."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        trackers: Mapping[str, Tracker],
+        inbox: Inbox,
+        clock: Clock,
+        max_body_bytes: int,
+        room: Room,
+        metrics: Metrics,
+    ) -> None:
+        self._entrances = {
+            name: Entrance(name, source, trackers[name], Verifier(source)) for name, source in sources.items()
+        }
+        self._inbox = inbox
+        self._clock = clock
+        self._max_body_bytes = max_body_bytes
+        self._room = room
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application of its own: this path is the busy one."""
-        response = await self.receive(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def receive(self, request: Request) -> Response:
         """`POST /hooks/{source}`, and `POST /hooks/{source}/{token}` where the path proves the sender."""
-        name, token = request.path_params["source"], request.path_params.get("token")
-        if name not in self.sources:
-            self.metrics.received("unknown", "unknown_source")
-            return problem(404, "the configuration has no source of that name")
-        source = self.sources[name]
-        if token is not None and source.verify != "path":
-            raise HTTPException(404)
-        headers, body = _headers(request), b""
         try:
-            verify_token(source, headers, request.query_params if source.verify == "query" else {}, token)
-            with self.room.place() as place:
-                body = await self._body(request, headers, place)
-                verify_body(source, headers, body)
-                ids = await self.store.inbox.append(await self._deliveries(name, headers, body))
+            answer = await self._take(scope, receive)
+        except Exception:  # noqa: BLE001 - whatever it is, the sender gets an answer
+            _log.exception("a webhook met a mistake of ours")
+            answer = mistake(scope["path"])
+        await answer(scope, receive, send)
+
+    async def _take(self, scope: Scope, receive: Receive) -> ASGIApp:
+        name, *rest = scope["path"].removeprefix(PATH).split("/")
+        entrance = self._entrances.get(name)
+        if entrance is None:
+            self._metrics.received("unknown", "unknown_source")
+            return problem(404, "the configuration has no source of that name")
+        if rest and (entrance.source.verify != "path" or len(rest) > 1 or not rest[0]):
+            return problem(404, f"there is nothing at {scope['path']}")
+        token = rest[0] if rest else None
+        headers, body = _headers(scope), b""
+        try:
+            proof = entrance.verifier.begin(headers, scope["query_string"], token)
+            with Place(self._room) as place:
+                body = await self._body(receive, headers, place)
+                entrance.verifier.finish(proof, body)
+                ids = await self._inbox.append(await self._deliveries(entrance, headers, body))
         except _NOT_TAKEN as error:
             failure = self._failure(name, error)
-            self.metrics.received(name, failure.result)
-            refuse = soap.fault if _speaks_soap(source, headers, body) else problem
+            self._metrics.received(name, failure.result)
+            refuse = soap.fault if _speaks_soap(entrance.source, headers, body) else problem
             return refuse(failure.status, failure.detail, failure.headers)
-        self.metrics.received(name, "accepted")
-        return soap.ack() if _speaks_soap(source, headers, body) else _accepted(ids)
+        self._metrics.received(name, "accepted")
+        return soap.ack() if _speaks_soap(entrance.source, headers, body) else Accepted(ids)
 
-    async def _body(self, request: Request, headers: Mapping[str, str], place: Place) -> bytes:
+    async def _body(self, receive: Receive, headers: Mapping[str, str], place: Place) -> bytes:
         """The body, never more of it than the limit and the place allow, and in time."""
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.max_body_bytes:
+        if declared.isdecimal() and int(declared) > self._max_body_bytes:
             raise TooLarge
-        size = 0
+        size, more = 0, True
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                async for chunk in request.stream():
+            with Deadline(BODY_WITHIN_S):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    chunk, more = message.get("body", b""), message.get("more_body", False)
                     size += len(chunk)
-                    if size > self.max_body_bytes:
+                    if size > self._max_body_bytes:
                         raise TooLarge
                     place.put(chunk)
         except TimeoutError:
             raise TooSlow from None
         return place.body()
 
-    async def _deliveries(self, source: str, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
-        now, tracker = self.clock(), self.trackers[source]
+    async def _deliveries(self, entrance: Entrance, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
+        now, recognise = self._clock(), entrance.tracker.recognise
         if len(body) < _LARGE:
-            recognised = tracker.recognise(headers, body, now)
+            recognised = recognise(headers, body, now)
         else:
-            recognised = await asyncio.to_thread(tracker.recognise, headers, body, now)
+            recognised = await asyncio.to_thread(recognise, headers, body, now)
         kept = _kept(headers)
         return [
-            NewDelivery(
-                source=source,
-                dedupe_key=found.dedupe_key,
-                received_at=now,
-                event=found.event,
-                ticket_id=found.ticket_id,
-                body=found.body,
-                headers=kept,
-            )
+            NewDelivery(entrance.name, found.dedupe_key, now, found.event, found.ticket_id, found.body, kept)
             for found in recognised
         ]
 
@@ -149,8 +185,8 @@ class Receiver:
                 _log.warning("webhook refused", source=source, reason=str(error))
                 return Failure("refused", 401, str(error), {"WWW-Authenticate": "Bearer"})
             case TooLarge():
-                _log.warning("webhook too large", source=source, limit=self.max_body_bytes)
-                detail = f"the body is longer than the {self.max_body_bytes} bytes of server.max_body_bytes"
+                _log.warning("webhook too large", source=source, limit=self._max_body_bytes)
+                detail = f"the body is longer than the {self._max_body_bytes} bytes of server.max_body_bytes"
                 return Failure("too_large", 413, detail, {"Connection": "close"})
             case ClientDisconnect():
                 return Failure("cut", 400, "the connection ended before the body did")
@@ -168,9 +204,9 @@ class Receiver:
                 return Failure("malformed", 400, str(error))
 
 
-def _headers(request: Request) -> dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     """The headers by their names in lower case; of several of one name the first."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.headers.raw)}
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> bool:
@@ -184,10 +220,4 @@ def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> boo
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that help to understand a delivery later; none that could hold a secret."""
-    return {name: value[:_KEPT_LENGTH] for name, value in headers.items() if name in _KEPT_HEADERS}
-
-
-def _accepted(ids: Sequence[DeliveryId | None]) -> Response:
-    fresh = [number for number in ids if number is not None]
-    body = orjson.dumps({"deliveries": fresh, "duplicates": len(ids) - len(fresh)})
-    return Response(body, 202, media_type="application/json")
+    return {name: headers[name][:_KEPT_LENGTH] for name in _KEPT_HEADERS if name in headers}

@@ -37,4 +37,9 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_mistake(request: Request, _error: Exception) -> Response:
     """A mistake of ours; the log has its trace."""
-    return problem(500, f"a mistake in the bridge while answering {request.url.path}; its log says more")
+    return mistake(request.url.path)
+
+
+def mistake(path: str) -> Response:
+    """The answer to whom a mistake of ours has met."""
+    return problem(500, f"a mistake in the bridge while answering {path}; its log says more")

@@ -1,7 +1,6 @@
 """The memory for webhooks that are under way: what does not fit is refused, so that what is held can be answered."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 import structlog
 
@@ -23,15 +22,6 @@ class Room:
         self._held = 0
         self._full = False
 
-    @contextmanager
-    def place(self) -> Iterator["Place"]:
-        """A place for one request, until it is answered."""
-        place = Place(self)
-        try:
-            yield place
-        finally:
-            place.clear()
-
     def take(self, size: int) -> bool:
         """Whether so much more could be taken."""
         if self._held + size <= self._limit:
@@ -49,13 +39,23 @@ class Room:
 
 
 class Place:
-    """What has come of one request's body. If it does not fit it is read on, and dropped: whoever is cut off sees no answer."""
+    """What has come of one request's body, until it is answered.
+
+    If it does not fit it is read on, and dropped: whoever is cut off sees no answer.
+    """
 
     def __init__(self, room: Room) -> None:
         self._room = room
         self._chunks: list[bytes] = []
         self._size = 0
         self._fits = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The request is answered."""
+        self.clear()
 
     def put(self, chunk: bytes) -> None:
         """More of the body has come."""
@@ -71,7 +71,7 @@ class Place:
         """All that has come. Raises `NoRoom`."""
         if not self._fits:
             raise NoRoom("more webhooks are under way than can be held")
-        return b"".join(self._chunks)
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def clear(self) -> None:
         """Nothing of it is held any more."""

@@ -1,10 +1,11 @@
 """Whether a webhook comes from whom it says: by a signature over the raw bytes, or by a shared token. Comparisons take constant time."""
 
 import base64
+import binascii
 import hmac
 from collections.abc import Mapping, Sequence
 
-from pydantic import SecretStr
+from starlette.datastructures import QueryParams
 
 from bridge.config import Source, WebhookSource
 from bridge.errors import Refused
@@ -12,53 +13,71 @@ from bridge.errors import Refused
 SIGNATURE = "X-Hub-Signature"
 AUTHORIZATION = "Authorization"
 _METHOD = "sha256"
+_HEXADECIMAL = binascii.hexlify
+_HEXADECIMAL_LENGTH = 64
+"""Of a SHA-256 as Jira writes it; others write Base64."""
 
 
-def verify_token(source: Source, headers: Mapping[str, str], query: Mapping[str, str], path: str | None) -> None:
-    """What can be judged before the body is read: a token in a header, the query or the path, and that there is a signature."""
-    match source.verify:
-        case "bearer":
-            header = _header(source, AUTHORIZATION)
-            form = "`Authorization: Bearer …`" if header == AUTHORIZATION else f"`{header}: …`"
-            sent = _token(headers.get(header.lower(), ""), scheme=header == AUTHORIZATION)
-            _compare(source, sent, where=f"the {header} header", remedy=f"send {form}")
-        case "query":
-            _compare(source, _in_query(query.get("token", "")), where="the address", remedy="add `?token=…`")
-        case "path":
-            sent = (path or "").encode(errors="replace")
-            _compare(source, sent, where="the address", remedy="it is /hooks/NAME/TOKEN")
-        case "hmac":
-            header = _header(source, SIGNATURE)
-            method, digest = _signature(headers, header)
-            if not digest:
-                raise Refused(f"the {header} header is missing: give the webhook its secret in the tracker")
-            if method != _METHOD:
-                raise Refused(f"{header} uses another method; only sha256 is accepted")
+class Verifier:
+    """What the senders of one source have to prove: before their body is read, and by it."""
 
+    def __init__(self, source: Source) -> None:
+        self._how = source.verify
+        self._secrets = [secret.get_secret_value().encode() for secret in source.secrets]
+        self._header = _header(source, AUTHORIZATION if source.verify == "bearer" else SIGNATURE)
 
-def verify_body(source: Source, headers: Mapping[str, str], body: bytes) -> None:
-    """An HMAC-SHA256 signature over the raw bytes, by any of the secrets (W3C WebSub 8; Jira's webhook page)."""
-    if source.verify != "hmac":
-        return
-    _, sent = _signature(headers, _header(source, SIGNATURE))
-    macs = [hmac.digest(secret.get_secret_value().encode(), body, "sha256") for secret in source.secrets]
-    if not any([_equals(sent, mac) for mac in macs]):  # noqa: C419 - every one is compared
-        raise Refused(
-            "the signature does not match: the webhook's secret in the tracker is none of this source's secrets"
-        )
+    def begin(self, headers: Mapping[str, str], query: bytes, path: str | None) -> str:
+        """Judge a token in a header, the query or the path, or find the signature, which is returned. Raises `Refused`."""
+        match self._how:
+            case "hmac":
+                return self._signature(headers)
+            case "bearer":
+                form = "`Authorization: Bearer …`" if self._header == AUTHORIZATION else f"`{self._header}: …`"
+                sent = _token(headers.get(self._header.lower(), ""), scheme=self._header == AUTHORIZATION)
+                self._compare(sent, where=f"the {self._header} header", remedy=f"send {form}")
+            case "query":
+                token = QueryParams(query).get("token", "")
+                self._compare(_in_query(token), where="the address", remedy="add `?token=…`")
+            case "path":
+                sent = (path or "").encode(errors="replace")
+                self._compare(sent, where="the address", remedy="it is /hooks/NAME/TOKEN")
+        return ""
+
+    def finish(self, signature: str, body: bytes) -> None:
+        """Judge the signature: HMAC-SHA256 over the raw bytes (W3C WebSub 8; Jira's webhook page), by any of the secrets."""
+        if self._how != "hmac":
+            return
+        form = _HEXADECIMAL if len(signature) == _HEXADECIMAL_LENGTH else base64.b64encode
+        sent = as_sent(signature.lower() if form is _HEXADECIMAL else signature)
+        if not _any_equal(sent, [form(hmac.digest(secret, body, _METHOD)) for secret in self._secrets]):
+            raise Refused(
+                "the signature does not match: the webhook's secret in the tracker is none of this source's secrets"
+            )
+
+    def _signature(self, headers: Mapping[str, str]) -> str:
+        """The digest in `sha256=…`; a header of another name may leave the method out."""
+        value = headers.get(self._header.lower(), "").strip()
+        method, found, digest = value.partition("=")
+        method = method.strip().lower()
+        if self._header != SIGNATURE and (not found or method != _METHOD):
+            method, digest = _METHOD, value
+        if not digest:
+            raise Refused(f"the {self._header} header is missing: give the webhook its secret in the tracker")
+        if method != _METHOD:
+            raise Refused(f"{self._header} uses another method; only sha256 is accepted")
+        return digest.strip()
+
+    def _compare(self, sent: bytes, *, where: str, remedy: str) -> None:
+        """Tells a token that is missing from one that is wrong: which of the two it is, the sender knows anyway."""
+        if not sent:
+            raise Refused(f"{where} carries no token: {remedy}")
+        if not _any_equal(sent, self._secrets):
+            raise Refused(f"the token in {where} is none of this source's secrets")
 
 
 def as_sent(header: str) -> bytes:
     """A header's bytes; the server decoded them as Latin-1."""
     return header.encode("latin-1", errors="replace")
-
-
-def _compare(source: Source, sent: bytes, *, where: str, remedy: str) -> None:
-    """Tells a token that is missing from one that is wrong: which of the two it is, the sender knows anyway."""
-    if not sent:
-        raise Refused(f"{where} carries no token: {remedy}")
-    if not _any_equal(sent, source.secrets):
-        raise Refused(f"the token in {where} is none of this source's secrets")
 
 
 def _in_query(token: str) -> bytes:
@@ -79,21 +98,6 @@ def _token(header: str, *, scheme: bool) -> bytes:
     return b"" if scheme else as_sent(header.strip())
 
 
-def _signature(headers: Mapping[str, str], header: str) -> tuple[str, str]:
-    """Method and digest of `sha256=…`; a header of another name may leave the method out."""
-    value = headers.get(header.lower(), "").strip()
-    method, found, digest = value.partition("=")
-    if header != SIGNATURE and (not found or method.lower() != _METHOD):
-        return _METHOD, value
-    return method.strip().lower(), digest.strip()
-
-
-def _equals(sent: str, mac: bytes) -> bool:
-    """In hexadecimal, as Jira writes it, or in Base64."""
-    in_hex = hmac.compare_digest(as_sent(sent.lower()), mac.hex().encode())
-    return hmac.compare_digest(as_sent(sent), base64.b64encode(mac)) or in_hex
-
-
-def _any_equal(sent: bytes, secrets: Sequence[SecretStr]) -> bool:
-    """Every secret is compared, so that the time does not tell which one came near."""
-    return any([hmac.compare_digest(sent, secret.get_secret_value().encode()) for secret in secrets])  # noqa: C419
+def _any_equal(sent: bytes, known: Sequence[bytes]) -> bool:
+    """Every one is compared, so that the time does not tell which came near."""
+    return any([hmac.compare_digest(sent, each) for each in known])  # noqa: C419

@@ -1,6 +1,7 @@
 """The database under faults, and its migrations."""
 
 import asyncio
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ async def test_a_command_beside_the_service_leaves_the_log_to_it(tmp_path: Path)
     command = Database(f"sqlite:///{file}", beside=True)
     await Store(service).inbox.append([delivery(1)])
     before = file.stat().st_size
-    await Store(command).inbox.append([delivery(2, body=b"x" * 8_000_000)])
+    await Store(command).inbox.append([delivery(2, body=os.urandom(8_000_000))])
     assert file.stat().st_size == before
     await Store(service).inbox.append([delivery(3)])
     assert file.stat().st_size > before + 8_000_000
@@ -86,7 +87,7 @@ async def test_a_full_database_is_unavailable_and_recovers(tmp_path: Path) -> No
         pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
         await connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
     with pytest.raises(StoreUnavailable, match="full"):
-        await inbox.append([delivery(body=b"x" * 100_000)])
+        await inbox.append([delivery(body=os.urandom(100_000))])
     async with opened.writing() as connection:
         await connection.execute(text("PRAGMA max_page_count = 1000000"))
     assert await inbox.append([delivery()]) == [1]

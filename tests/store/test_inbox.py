@@ -1,10 +1,12 @@
 """The inbox, on both engines."""
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import LargeBinary, bindparam, text
 
 from bridge.model import DeliveryId, DeliveryState, NewDelivery
 from bridge.store import DeliveryFilter, Lane, Store, Verdict
@@ -43,6 +45,49 @@ async def test_a_delivery_is_kept_as_it_came(store: Store) -> None:
         NOW + timedelta(seconds=1),
         DeliveryState.PENDING,
     )
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"summary": "' + b"printer " * 1000 + b'"}', os.urandom(6000)])
+async def test_a_body_comes_back_as_it_went_whatever_space_it_takes(store: Store, body: bytes) -> None:
+    (number,) = await store.inbox.append([delivery(body=body)])
+    assert number is not None
+    kept = await store.inbox.get(number)
+    (listed,) = await store.inbox.list(DeliveryFilter())
+    assert kept is not None
+    assert (kept.body, kept.size, listed.size) == (body, len(body), len(body))
+
+
+async def test_sqlite_keeps_a_long_body_short(store: Store) -> None:
+    await store.inbox.append([delivery(body=b'{"summary": "' + b"printer " * 1000 + b'"}')])
+    async with store.database.reading() as connection:
+        length = (await connection.execute(text("SELECT length(body) FROM deliveries"))).scalar_one()
+    assert length < 1000 if store.database.is_sqlite else length == 8015
+
+
+async def test_bodies_of_an_older_version_are_read_as_they_lie_there(store: Store) -> None:
+    (number,) = await store.inbox.append([delivery()])
+    assert number is not None
+    plain = bindparam("plain", type_=LargeBinary)
+    async with store.database.writing() as connection:
+        await connection.execute(
+            text("UPDATE deliveries SET body = :plain, size = NULL").bindparams(plain), {"plain": b'{"old": true}'}
+        )
+    kept = await store.inbox.get(number)
+    (listed,) = await store.inbox.list(DeliveryFilter())
+    batch = await store.inbox.pending(Lane("jira"), 10, NOW)
+    assert kept is not None
+    assert (kept.body, kept.size, listed.size) == (b'{"old": true}', 13, 13)
+    assert [each.body for each in batch.deliveries] == [b'{"old": true}']
+
+
+async def test_many_deliveries_of_one_request_each_get_their_id(store: Store) -> None:
+    """They are inserted many at once, whatever their number."""
+    await store.inbox.append([delivery(5), delivery(99)])
+    ids = await store.inbox.append([delivery(number) for number in range(150)])
+    assert [number for number, id_ in enumerate(ids) if id_ is None] == [5, 99]
+    for number, id_ in enumerate(ids):
+        kept = None if id_ is None else await store.inbox.get(id_)
+        assert kept is None or kept.dedupe_key == f"id:{number}"
 
 
 async def test_a_duplicate_is_told_and_not_kept(store: Store) -> None:
