@@ -5,7 +5,7 @@ it thinks is made `unknown` and due, so that `plan` says find and the worker loo
 is leased or due is on its way already, and differs in nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from bridge.correlation import Identity
 from bridge.model import Link, Observation, SeenTask, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
+from bridge.replacing import replace
 
 _ENDED = (TaskState.COMPLETED, TaskState.GONE)
 
@@ -167,4 +168,4 @@ def _request(link: Link, seen: SeenTask | None) -> TaskRequest | None:
     if seen is None:
         return link.request
     made = link.request or seen.request
-    return replace(made, folder=seen.request.folder or made.folder)
+    return TaskRequest(made.body, seen.request.folder or made.folder)

@@ -182,7 +182,7 @@ class Policy:
     closed_on_arrival: Literal["skip", "create_and_complete"] = "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `bridge.replacing`
 class Link:
     """A row of the mapping table: one ticket, one generation, one task.
 

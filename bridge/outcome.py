@@ -4,12 +4,13 @@ This is the failure policy in one place: the class of an error decides (see `bri
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, Refusal, Step, Task, TaskState
 from bridge.plan import plan
+from bridge.replacing import replace
 
 SETTLE = timedelta(seconds=2)
 """After an answered 5xx nothing of the request is under way any more; the listing gets this long to show what it may have done."""

@@ -39,6 +39,7 @@ class GroupCommit(Generic[Item, Result]):
         *,
         batch: int = 500,
         waiting: int = 20_000,
+        at_once: int = 1,
     ) -> None:
         self._commit = commit
         self._weigh = weigh
@@ -46,7 +47,8 @@ class GroupCommit(Generic[Item, Result]):
         self._limit = waiting
         self._weight = 0
         self._waiting: deque[_Waiting[Item, Result]] = deque()
-        self._running: asyncio.Task[None] | None = None
+        self._at_once = at_once
+        self._running: set[asyncio.Task[Any] | None] = set()
         self._crowded = False
 
     async def submit(self, item: Item) -> Result:
@@ -57,8 +59,8 @@ class GroupCommit(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, weight, future))
         self._weight += weight
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        if len(self._running) < self._at_once:
+            self._running.add(asyncio.create_task(self._run()))
         return await future
 
     async def lull(self, within: timedelta) -> None:
@@ -85,7 +87,7 @@ class GroupCommit(Generic[Item, Result]):
             while self._waiting:
                 await self._write(self._next())
         finally:
-            self._running = None
+            self._running.remove(asyncio.current_task())
 
     async def _write(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
         try:

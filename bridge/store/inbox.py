@@ -104,7 +104,13 @@ class Inbox:
             .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
             .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
         )
-        self._commits = GroupCommit(self._append_all, _weight, batch=_BATCH_BYTES, waiting=_WAITING_BYTES)
+        self._commits = GroupCommit(
+            self._append_all,
+            _weight,
+            batch=_BATCH_BYTES,
+            waiting=_WAITING_BYTES,
+            at_once=1 if database.is_sqlite else 2,
+        )
 
     async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
         """Store the deliveries of one request in one transaction: the id of each, None for one that is there already.

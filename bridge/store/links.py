@@ -3,9 +3,10 @@
 Whoever locks both locks tickets first, then links, each in one order: nobody waits for somebody who waits for it.
 """
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, EDITED, Attempt, Link, LinkState, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due, settle
 from bridge.plan import plan
+from bridge.replacing import replace
 from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.pauses import Pause
@@ -231,7 +233,7 @@ class Links:
             task = result.outcome.task
             error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
             return await self._settlements.submit(
-                replace(result, outcome=replace(result.outcome, task=None, error=error))
+                dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, task=None, error=error))
             )
 
     async def _settle_all(self, results: Sequence[Result]) -> Sequence[Link | None]:

@@ -10,10 +10,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, Executable, Insert, TextClause
+from sqlalchemy import ARRAY, BindParameter, Dialect, Executable, Insert, TextClause, bindparam, func, select
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from bridge.errors import Unstorable
 
@@ -123,18 +123,33 @@ class Statements:
         """The statement for parameters of these names."""
         return self._compiled(statement, tuple(parameters))
 
-    def inserts(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
-        """Texts that insert so many rows at once, with the values of all of them: a statement costs more than a row does."""
+    def inserts(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Texts that insert many rows each, with all their values: a statement costs more than a row does."""
         one = self.of(statement, rows[0]).sql(rows[0])
+        names = tuple([name for name, _ in one.names])
+        values = [one.values(row) for row in rows]
+        if self.dialect.name == "postgresql":
+            yield self._inserts(statement, names, None), [list(column) for column in zip(*values, strict=True)]
+            return
         done = 0
         while done < len(rows):
             size = min(1 << (len(rows) - done).bit_length() - 1, _AT_ONCE)
-            values = chain.from_iterable(map(one.values, rows[done : done + size]))
-            yield self._inserts(statement, tuple(rows[0]), size), list(values)
+            chunk = values[done : done + size]
+            yield self._inserts(statement, names, size), list(chain.from_iterable(chunk))
             done += size
 
-    def _insert(self, statement: Insert, names: Sequence[str], rows: int) -> str:
-        return str(statement.values([dict.fromkeys(names)] * rows).compile(dialect=self.dialect))
+    def _insert(self, statement: Insert, names: Sequence[str], rows: int | None) -> str:
+        """Its text for so many rows; without a number for any, of which each column is one array."""
+        if rows is not None:
+            return str(statement.values([dict.fromkeys(names)] * rows).compile(dialect=self.dialect))
+        arrays = [bindparam(name, type_=ARRAY(_plain(statement.table.c[name].type))) for name in names]
+        unnested = func.unnest(*arrays).table_valued(*names).render_derived()
+        return str(statement.from_select(list(names), select(*unnested.c)).compile(dialect=self.dialect))
+
+
+def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The database's own type of a column."""
+    return of.impl_instance if isinstance(of, TypeDecorator) else of
 
 
 def _implementation(of: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

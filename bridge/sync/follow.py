@@ -8,7 +8,7 @@ For any permutation and duplication of the same observations the result is the s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.correlation import Identity, correlation_key
@@ -17,6 +17,7 @@ from bridge.fold import Snapshot, fold
 from bridge.model import Completion, Facts, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
+from bridge.replacing import replace
 from bridge.routes import Route, Routes, View
 from bridge.trackers import Tracker
 
@@ -52,10 +53,13 @@ class Follower:
     def follow(self, known: Known, observation: Observation, now: datetime) -> Known:
         """What is known after the observation. Raises `TemplateError`; then nothing is to be changed."""
         snapshot = fold(known.snapshot, observation)
-        link = self._select(known, observation, now)
+        view = self._view(observation.ticket_id, snapshot.facts)
+        newest = observation.version > known.snapshot.version
+        seen = view if newest else self._seen(known.snapshot, observation)
+        link = self._select(known.link, observation, seen, now)
         if link is None:
             return Known(snapshot)
-        rendered = self._shown(link, snapshot)
+        rendered = self._shown(link, snapshot, view)
         changed = (rendered.request, rendered.completion, rendered.shows) != (link.request, link.completion, link.shows)
         return Known(snapshot, _wake(rendered, now, news=changed or rendered.version > link.version))
 
@@ -71,7 +75,7 @@ class Follower:
 
     def selects(self, said: Observation) -> Route | None:
         """The route that takes a ticket of which nothing else is known. Raises `TemplateError`."""
-        return self._route(Known(Snapshot()), said)
+        return self.routes.select(self._seen(Snapshot(), said))
 
     def learn(self, known: Known, told: Observation) -> Known:
         """What is known beside the ticket's own word; nothing is decided by it."""
@@ -84,7 +88,7 @@ class Follower:
     def reopen(self, ended: Link, snapshot: Snapshot, now: datetime) -> Link:
         """The next generation of a ticket that is open again. Raises `TemplateError`."""
         link = next_generation(ended, self.deployment, now)
-        return due(self._shown(link, snapshot), now)
+        return due(self._shown(link, snapshot, self._view(link.ticket_id, snapshot.facts)), now)
 
     def adopt(self, found: Found, snapshot: Snapshot, now: datetime) -> Link:
         """A link for a task that carries our key and that no link has. It is to be found by its key before anything else is done.
@@ -129,12 +133,11 @@ class Follower:
         first = next(iter(self.routes.of(self.source)), None)
         return link if first is None else replace(link, route=first.name, policy=first.policy)
 
-    def _select(self, known: Known, observation: Observation, now: datetime) -> Link | None:
+    def _select(self, link: Link | None, observation: Observation, seen: View, now: datetime) -> Link | None:
         """The link with its route, if this or an earlier observation was selected by one."""
-        link = known.link
         if link is not None and link.task_state is not TaskState.ABSENT and link.route_version:
             return link
-        route = self._route(known, observation)
+        route = self.routes.select(seen)
         if route is None:
             return link
         link = link or self._begin(observation.ticket_id, 1, route.name, now)
@@ -146,10 +149,9 @@ class Follower:
             route_version=observation.version if newest else link.route_version,
         )
 
-    def _route(self, known: Known, observation: Observation) -> Route | None:
-        """The route that selects the ticket as the observation shows it, completed by what is known."""
-        facts = {**known.snapshot.facts, **observation.facts}
-        return self.routes.select(self._view(observation.ticket_id, facts))
+    def _seen(self, snapshot: Snapshot, observation: Observation) -> View:
+        """The ticket as the observation shows it, completed by what is known."""
+        return self._view(observation.ticket_id, {**snapshot.facts, **observation.facts})
 
     def _begin(self, ticket_id: str, generation: int, route: str, now: datetime) -> Link:
         return Link(
@@ -171,9 +173,8 @@ class Follower:
             created_at=now,
         )
 
-    def _shown(self, link: Link, snapshot: Snapshot) -> Link:
+    def _shown(self, link: Link, snapshot: Snapshot, view: View) -> Link:
         """The link as its ticket is now, with the requests that it may need next."""
-        view = self._view(link.ticket_id, snapshot.facts)
         return self._render(self._describe(link, snapshot, view), view)
 
     def _describe(self, link: Link, snapshot: Snapshot, view: View) -> Link:
