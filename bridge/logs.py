@@ -2,8 +2,10 @@
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
+import orjson
 import structlog
 
 _SHARED: list[structlog.typing.Processor] = [
@@ -17,13 +19,17 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 
 
+def _json(event: object, *, default: Callable[[Any], Any]) -> str:
+    return orjson.dumps(event, default, orjson.OPT_NON_STR_KEYS).decode()
+
+
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
     """Send our lines and the libraries' warnings to one stream in one form."""
     terminal = stream.isatty()
     last: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(colors=True, sort_keys=False, exception_formatter=structlog.dev.plain_traceback)]
         if terminal
-        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(

@@ -97,6 +97,26 @@ class Terms:
     reopen: Reopen
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`."""
+
+    destination: str
+    limit: int
+    now: datetime
+    terms: Terms
+    under_way: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was claimed, which links turned out to need nothing, and which begin a new generation."""
+
+    claimed: list[Claimed]
+    idle: list[Link]
+    to_reopen: list[Link]
+
+
 class Links:
     """The links. `on_due` is called when a link became due."""
 
@@ -104,7 +124,9 @@ class Links:
         self._database = database
         self._signals = signals
         self._on_due = on_due
-        self._settlements = GroupCommit(self._settle_all)
+        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(self._take_turn)
+        self._wish: Callable[[Sequence[Result]], Wish | None] = lambda _results: None
+        self._on_claimed: Callable[[list[Claimed] | None], None] = lambda _claimed: None
         insert_ticket = database.insert(tickets)
         self._be_there = insert_ticket.on_conflict_do_nothing()
         self._keep = insert_ticket.on_conflict_do_update(
@@ -167,11 +189,8 @@ class Links:
 
     async def outlook(self, destination: str, now: datetime) -> Outlook:
         """What a worker has to know before it claims links of a destination."""
-        wanted = {"destination": destination, "now": now}
         async with self._database.reading() as connection:
-            row = (await connection.execute(_OUTLOOK, wanted)).one()
-        pause = None if row.until is None else Pause(row.until, row.failures, row.reason)
-        return Outlook(pause, row.next_due)
+            return await _outlook(connection, destination, now)
 
     async def claim(
         self, destination: str, limit: int, now: datetime, terms: Terms, under_way: Collection[int] = ()
@@ -181,27 +200,32 @@ class Links:
         Links in `under_way` are left alone, even if the clock says that their lease has ended: the claimer has them still. A step
         that needs no call (a new generation) is taken here.
         """
-
-        async def work(connection: Connection) -> tuple[list[Claimed], list[Link], list[Link]]:
-            wanted = {"destination": destination, "now": now, "limit": limit, "under_way": list(under_way)}
-            rows = await connection.execute(_CLAIM, wanted)
-            planned = [(link, plan(link)) for link in map(link_of, rows)]
-            idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
-            claimed = [
-                Claimed(_leased(link, step, now, terms), step)
-                for link, step in planned
-                if step is not None and step is not Step.REOPEN
-            ]
-            await self._save_work(connection, [*idle, *(each.link for each in claimed)], now)
-            return claimed, idle, [link for link, step in planned if step is Step.REOPEN]
-
-        claimed, idle, to_reopen = await self._database.write(work)
+        wish = Wish(destination, limit, now, terms, under_way)
+        claim = await self._database.write(lambda connection: self._claim(connection, wish))
         reopened: list[Link] = []
         with suppress(StoreUnavailable):  # what is to be reopened is due as before
-            reopened = await self._reopen(to_reopen, now, terms.reopen)
-        if idle or reopened:
+            reopened = await self._reopen(claim.to_reopen, now, terms.reopen)
+        if claim.idle or reopened:
             self._on_due()
-        return claimed
+        return claim.claimed
+
+    async def _claim(self, connection: Connection, wish: Wish) -> Claim:
+        parameters = {
+            "destination": wish.destination,
+            "now": wish.now,
+            "limit": wish.limit,
+            "under_way": list(wish.under_way),
+        }
+        rows = await connection.execute(_CLAIM, parameters)
+        planned = [(link, plan(link)) for link in map(link_of, rows)]
+        idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
+        claimed = [
+            Claimed(_leased(link, step, wish.now, wish.terms), step)
+            for link, step in planned
+            if step is not None and step is not Step.REOPEN
+        ]
+        await self._save_work(connection, [*idle, *(each.link for each in claimed)], wish.now)
+        return Claim(claimed, idle, [link for link, step in planned if step is Step.REOPEN])
 
     async def _reopen(self, wanted: Sequence[Link], now: datetime, reopen: Reopen) -> list[Link]:
         """End these generations and begin the next ones, where that is still to be done; what cannot be rendered is parked.
@@ -225,32 +249,72 @@ class Links:
             await self.save(connection, changed, now)
         return changed
 
+    def claim_for(
+        self, wish: Callable[[Sequence[Result]], Wish | None], on_claimed: Callable[[list[Claimed] | None], None]
+    ) -> None:
+        """Whose turns these are: whenever results are written, links are claimed in the same transaction, if there is a `wish` then.
+
+        After every wish `on_claimed` is called: with what was claimed, or None if the database was away.
+        """
+        self._wish, self._on_claimed = wish, on_claimed
+
+    async def turn(self) -> Outlook | None:
+        """Claim what is wished, together with the results that are to be written; what was known of the destination then.
+
+        None if that did not do: nothing was wished, the destination is paused, or a new generation is to begin. `claim` does all.
+        """
+        outlook = await self._turns.submit(None)
+        return outlook if isinstance(outlook, Outlook) else None
+
     async def settle(self, result: Result) -> Link | None:
         """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
         try:
-            return await self._settlements.submit(result)
+            settled = await self._turns.submit(result)
         except ConstraintViolated:  # a task belongs to one link: the answer named a task that another link has
             task = result.outcome.task
             error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
-            return await self._settlements.submit(
+            settled = await self._turns.submit(
                 dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, task=None, error=error))
             )
+        return settled if isinstance(settled, Link) else None
 
-    async def _settle_all(self, results: Sequence[Result]) -> Sequence[Link | None]:
-        async def work(connection: Connection) -> Sequence[Link | None]:
-            ids = [result.claimed.link.id for result in results]
-            rows = await connection.execute(_LOCK, {"ids": ids})
-            current = {row.id: link_of(row) for row in rows}
-            settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
-            now = max(result.outcome.finished_at for result in results)
-            await self._save_work(connection, [link for link in settled if link is not None], now)
-            held = (result for result in results if result.claimed.link.id in current)
-            await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
-            return settled
+    async def _take_turn(self, asked: Sequence[Result | None]) -> Sequence[Link | Outlook | None]:
+        """Write results and claim what their worker would claim next, in one transaction: a commit costs more than both."""
+        results = [result for result in asked if result is not None]
+        wish = self._wish(results)
 
-        settled = await self._database.write(work)
-        if any(link is not None and link.due_at is not None for link in settled):
+        async def work(connection: Connection) -> tuple[Sequence[Link | None], Outlook | None, Claim | None]:
+            settled = await self._settle(connection, results) if results else []
+            if wish is None:
+                return settled, None, None
+            outlook = await _outlook(connection, wish.destination, wish.now)
+            is_due = outlook.pause is None and outlook.next_due is not None and outlook.next_due <= wish.now
+            return settled, outlook, await self._claim(connection, wish) if is_due else None
+
+        outlook: Outlook | None = None
+        claim: Claim | None = None
+        try:
+            settled, outlook, claim = await self._database.write(work) if results or wish else ([], None, None)
+        finally:
+            if wish is not None:
+                self._on_claimed(claim.claimed if claim else [] if outlook else None)
+        if outlook is not None and (outlook.pause or (claim and claim.to_reopen)):
+            outlook = None
+        claimed = {each.link.id for each in claim.claimed} if claim else set()
+        others = any(link and link.due_at is not None and link.id not in claimed for link in settled)
+        if others or (wish and outlook is None) or (claim and claim.idle):
             self._on_due()
+        of_results = iter(settled)
+        return [outlook if result is None else next(of_results) for result in asked]
+
+    async def _settle(self, connection: Connection, results: Sequence[Result]) -> Sequence[Link | None]:
+        ids = [result.claimed.link.id for result in results]
+        current = {link.id: link for link in map(link_of, await connection.execute(_LOCK, {"ids": ids}))}
+        settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
+        now = max(result.outcome.finished_at for result in results)
+        await self._save_work(connection, [link for link in settled if link is not None], now)
+        held = (result for result in results if result.claimed.link.id in current)
+        await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
         return settled
 
     async def release(self, safe_at: datetime) -> int:
@@ -391,6 +455,12 @@ _CLAIM = (
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )
+
+
+async def _outlook(connection: Connection, destination: str, now: datetime) -> Outlook:
+    row = (await connection.execute(_OUTLOOK, {"destination": destination, "now": now})).one()
+    pause = None if row.until is None else Pause(row.until, row.failures, row.reason)
+    return Outlook(pause, row.next_due)
 
 
 def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:

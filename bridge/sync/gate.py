@@ -46,6 +46,11 @@ class Gate:
             return 0
         return 0 if under_way else 1
 
+    @property
+    def is_open(self) -> bool:
+        """Whether all places may be used, as far as this process knows."""
+        return self._pause is None and self._ramp is None
+
     def opens_at(self, now: datetime) -> datetime | None:
         """When a pause ends; None if a probe is under way."""
         return self._pause.until if self._pause is not None and self._pause.until > now else None

@@ -1,7 +1,7 @@
 """The worker: claims links that are due, takes one step of each, records how it went."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from bridge.errors import NotFound, Rejected, RemoteError, StoreUnavailable, Una
 from bridge.model import Completion, Folder, Link, LinkId, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
 from bridge.store import Claimed, Result, Store, Terms
-from bridge.store.links import Reopen
+from bridge.store.links import Reopen, Wish
 from bridge.sync.gate import Gate
 from bridge.sync.tell import Shows, Told, assign, edit
 from bridge.sync.waker import RETRY_S, Waker
@@ -75,7 +75,11 @@ class Worker:
         self._random = random
         self._alarm = alarm
         self._under_way: dict[asyncio.Task[None], LinkId] = {}
+        self._claiming = self._asked_meanwhile = False
+        self._wished = 0
+        self._more = True  # whether links may be due that no place was free for
         self._waker = Waker("the worker", self._claim)
+        store.links.claim_for(self._wish, self._claimed)
         self.wake = self._waker.wake
         self.run = self._waker.run
         self.stop = self._waker.stop
@@ -95,27 +99,67 @@ class Worker:
     async def _claim(self) -> None:
         """Fill the free places; when there is nothing to claim, ask to be woken when there will be.
 
-        A claim that was not full has left nothing behind: whatever becomes due later, or ends, wakes the worker again.
+        A claim that was not full has left nothing behind: whatever becomes due later wakes the worker again.
         """
-        while not self._waker.stopping and (free := self._limits.concurrency - len(self._under_way)):
-            now = self._clock()
-            destination = self._gate.destination
-            outlook = await self._store.links.outlook(destination, now)
-            places = self._gate.places(free, len(self._under_way), outlook.pause, now)
-            if not places:
-                if opens_at := self._gate.opens_at(now):
-                    self._alarm(opens_at)
+        while not self._waker.stopping and len(self._under_way) < self._limits.concurrency:
+            if self._claiming:
+                self._asked_meanwhile = True
                 return
-            if outlook.next_due is None:
-                return
-            if outlook.next_due > now:
-                self._alarm(outlook.next_due)
-                return
-            claimed = await self._store.links.claim(destination, places, now, self._terms, self._under_way.values())
-            for each in claimed:
-                self._begin(each)
-            if len(claimed) < places:
-                return
+            if self._gate.is_open:
+                outlook = await self._store.links.turn()  # `_wish` and `_claimed` have their say in it
+                if outlook is not None:
+                    self._wake_at(outlook.next_due)
+                    return
+            self._claiming = True
+            try:
+                if not await self._claim_through_gate():
+                    return
+            finally:
+                self._claiming = False
+
+    async def _claim_through_gate(self) -> bool:
+        """Claim for the places that the gate gives after a pause; whether more may be due."""
+        now, free = self._clock(), self._limits.concurrency - len(self._under_way)
+        outlook = await self._store.links.outlook(self._gate.destination, now)
+        places = self._gate.places(free, len(self._under_way), outlook.pause, now)
+        if not places:
+            if opens_at := self._gate.opens_at(now):
+                self._alarm(opens_at)
+            return False
+        if outlook.next_due is None or outlook.next_due > now:
+            self._wake_at(outlook.next_due)
+            return False
+        under_way = list(self._under_way.values())
+        claimed = await self._store.links.claim(self._gate.destination, places, now, self._terms, under_way)
+        for each in claimed:
+            self._begin(each)
+        return len(claimed) == places
+
+    def _wake_at(self, due: datetime | None) -> None:
+        if due is not None and due > self._clock():
+            self._alarm(due)
+
+    def _wish(self, results: Sequence[Result]) -> Wish | None:
+        """What to claim beside these results, whose places are about to be free; None if that is not to be done now.
+
+        One claim at a time, so that no place is given twice.
+        """
+        free = self._limits.concurrency - len(self._under_way) + len(results)
+        if self._claiming or self._waker.stopping or free <= 0 or not self._gate.is_open:
+            return None
+        self._claiming, self._wished = True, free
+        ended = {result.claimed.link.id for result in results}
+        others = [link_id for link_id in self._under_way.values() if link_id not in ended]
+        return Wish(self._gate.destination, free, self._clock(), self._terms, others)
+
+    def _claimed(self, claimed: Sequence[Claimed] | None) -> None:
+        self._claiming = False
+        for each in claimed or ():
+            self._begin(each)
+        self._more = claimed is None or len(claimed) >= self._wished
+        if self._asked_meanwhile:
+            self.wake()
+        self._asked_meanwhile = False
 
     def _begin(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._step(claimed))
@@ -126,7 +170,8 @@ class Worker:
         del self._under_way[task]
         if not task.cancelled() and (error := task.exception()):
             _log.error("a step met a mistake of ours; its lease will end", exc_info=error)
-        self.wake()
+        if self._more or not self._gate.is_open:
+            self.wake()
 
     # -- one step ------------------------------------------------------------------------------------------------------------------
 
