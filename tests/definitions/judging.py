@@ -50,13 +50,10 @@ def judge_everything(complain: Complain) -> None:
 
 def _server(complain: Complain, complaints: Callable[[httpx.Request], list[str]]) -> type[Server]:
     class JudgedServer(Server):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.client.event_hooks["request"].append(_judge)
-
-    async def _judge(sent: httpx.Request) -> None:
-        for one in complaints(sent):
-            complain(one)
+        async def _answer(self, request: httpx.Request) -> httpx.Response:
+            for one in complaints(request):
+                complain(one)
+            return await super()._answer(request)
 
     return JudgedServer
 
