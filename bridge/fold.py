@@ -27,7 +27,10 @@ class Snapshot:
     @cached_property
     def facts(self) -> Facts:
         """The newest of every fact."""
-        return {name: value for layer in self.layers.values() for name, value in layer.items()}
+        layers = list(self.layers.values())
+        if len(layers) == 1:
+            return layers[0]
+        return {name: value for layer in layers for name, value in layer.items()}
 
 
 def fold(snapshot: Snapshot, observation: Observation) -> Snapshot:
@@ -43,11 +46,13 @@ def fold(snapshot: Snapshot, observation: Observation) -> Snapshot:
 def _merge(layers: Mapping[str, Facts], observation: Observation) -> dict[str, Facts]:
     if not layers:
         return {observation.version: observation.facts} if observation.facts else {}
-    known_newer = {name for version, layer in layers.items() if version >= observation.version for name in layer}
-    heard = {name: value for name, value in observation.facts.items() if name not in known_newer}
+    heard = observation.facts
+    if known_newer := {name for version, layer in layers.items() if version >= observation.version for name in layer}:
+        heard = {name: value for name, value in heard.items() if name not in known_newer}
     merged: dict[str, Facts] = {
         version: {name: value for name, value in layer.items() if name not in heard}
         for version, layer in layers.items()
+        if not layer.keys() <= heard.keys()
     }
     merged[observation.version] = {**merged.get(observation.version, {}), **heard}
     return {version: merged[version] for version in sorted(merged) if merged[version]}

@@ -25,6 +25,14 @@ OWN = "@"
 """How names in `Facts` begin that are the bridge's; no tracker's field does."""
 
 
+def without_our_names(facts: Facts) -> dict[str, Any]:
+    """The tracker's raw fields among facts."""
+    fields = dict(facts)
+    for name in (KEY, URL, EVENT, DELETED):
+        fields.pop(name, None)
+    return fields
+
+
 def without_own_names(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A tracker's fields without the names that are the bridge's."""
     kept = dict(fields)

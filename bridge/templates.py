@@ -97,7 +97,8 @@ def _evaluate(key: str, render: Any, scope: Scope) -> Any:
         rendered = render(**scope)
         if isinstance(rendered, jinja2.Undefined):
             str(rendered)  # a strict undefined says its name when it is used
-        orjson.dumps(rendered)  # what cannot be sent as JSON is better said here than by the server
+        if not (isinstance(rendered, str) and rendered.isascii()):
+            orjson.dumps(rendered)  # what cannot be sent as JSON is better said here than by the server
     except SecurityError as error:
         raise TemplateError(f"{key}: {error}") from error
     except jinja2.UndefinedError as error:

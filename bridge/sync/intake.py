@@ -176,21 +176,19 @@ class Intake:
                 return Verdict(delivery.id, DeliveryState.PARKED, str(error), delivery.ticket_id)
 
     def _tell(self, batch: Sequence[Delivery], verdicts: Sequence[Verdict], known: Mapping[TicketRef, Known]) -> None:
+        log = _log.bind()
         for delivery, verdict in zip(batch, verdicts, strict=True):
-            log = _log.bind(source=delivery.source, delivery=delivery.id, **_ticket(delivery, verdict, known))
+            what = {"source": delivery.source, "delivery": delivery.id, **_ticket(delivery, verdict, known)}
             match verdict.state:
                 case DeliveryState.PARKED if (verdict.reason or "").startswith(UNASKED):
-                    log.warning("delivery waits for its tracker", reason=verdict.reason)
+                    log.warning("delivery waits for its tracker", reason=verdict.reason, **what)
                 case DeliveryState.PARKED:
-                    log.error(
-                        "delivery parked",
-                        reason=verdict.reason,
-                        remedy=f"correct it, then `bridge deliveries replay {delivery.id}`",
-                    )
+                    remedy = f"correct it, then `bridge deliveries replay {delivery.id}`"
+                    log.error("delivery parked", reason=verdict.reason, remedy=remedy, **what)
                 case DeliveryState.IGNORED:
-                    log.debug("delivery ignored", reason=verdict.reason)
+                    log.debug("delivery ignored", reason=verdict.reason, **what)
                 case _:
-                    log.debug("delivery applied", note=verdict.reason)
+                    log.debug("delivery applied", note=verdict.reason, **what)
 
 
 async def _gently(batch: Sequence[Delivery]) -> AsyncIterator[Delivery]:
