@@ -13,14 +13,13 @@ from bridge.model import (
     DeliveryState,
     Folder,
     Link,
-    LinkId,
     Policy,
     Refusal,
-    TaskId,
     TaskRequest,
     TaskState,
     TicketState,
 )
+from bridge.replacing import made
 
 _WANTS_AS_IT_IS = (
     "source",
@@ -50,29 +49,23 @@ _WORK_AS_IT_IS = (
 )
 """The columns of a link that hold what the field of the same name holds."""
 
-_AS_IT_IS = _WANTS_AS_IT_IS + _WORK_AS_IT_IS
-
 WORK = (*_WORK_AS_IT_IS, "task_state", "task_id", "told", "refused", "create_safe_at")
 """The columns that a step changes."""
 
 
 def link_of(row: Row[Any]) -> Link:
     """The link in a row of `links`."""
-    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Link(
-        id=LinkId(row.id),
-        policy=Policy(**row.policy),
-        ticket_state=TicketState(row.ticket_state),
-        request=_request_of(row.request),
-        completion=None if row.completion is None else Completion(**row.completion),
-        shows=row.shows or {},
-        task_state=TaskState(row.task_state),
-        task_id=None if row.task_id is None else TaskId(row.task_id),
-        told=row.told or {},
-        safe_at=row.create_safe_at,
-        refused={name: Refusal(**refusal) for name, refusal in (row.refused or {}).items()},
-        **{name: fields[name] for name in _AS_IT_IS},
-    )
+    fields = row._asdict()
+    fields["policy"] = Policy(**fields["policy"])
+    fields["ticket_state"] = TicketState(fields["ticket_state"])
+    fields["request"] = _request_of(fields["request"])
+    fields["completion"] = None if fields["completion"] is None else Completion(**fields["completion"])
+    fields["shows"] = fields["shows"] or {}
+    fields["task_state"] = TaskState(fields["task_state"])
+    fields["told"] = fields["told"] or {}
+    fields["safe_at"] = fields.pop("create_safe_at")
+    fields["refused"] = {name: Refusal(**refusal) for name, refusal in (fields["refused"] or {}).items()}
+    return made(Link, fields)
 
 
 def row_of(link: Link) -> dict[str, Any]:

@@ -311,26 +311,22 @@ _DONE = {
 
 
 def _tell(claimed: Claimed, outcome: Outcome, settled: Link | None) -> None:
-    link = claimed.link
-    log = _log.bind(source=link.source, ticket=link.ticket_key, link=link.id)
+    link, step = claimed.link, claimed.step
+    what = {"source": link.source, "ticket": link.ticket_key, "link": link.id}
     if settled is None:
-        log.warning(
-            "lease lost: the outcome was left to the worker that has it", step=claimed.step, outcome=outcome.label
-        )
+        words = "lease lost: the outcome was left to the worker that has it"
+        _log.warning(words, step=step, outcome=outcome.label, **what)
     elif settled.parked:
-        log.error(
-            "link parked",
-            step=claimed.step,
-            error=settled.last_error,
-            remedy=f"correct it, then `bridge links retry {link.id}`",
-        )
+        remedy = f"correct it, then `bridge links retry {link.id}`"
+        _log.error("link parked", step=step, error=settled.last_error, remedy=remedy, **what)
     elif outcome.error is not None:
-        log.warning(
-            "step failed", step=claimed.step, error=str(outcome.error), outcome=outcome.label, attempts=settled.attempts
+        attempts = settled.attempts
+        _log.warning(
+            "step failed", step=step, error=str(outcome.error), outcome=outcome.label, attempts=attempts, **what
         )
     elif outcome.refused:
-        log.warning("the task does not show what it should", step=claimed.step, reason=settled.note)
+        _log.warning("the task does not show what it should", step=step, reason=settled.note, **what)
     elif outcome.task is not None:
-        log.info(_DONE[claimed.step], task=outcome.task.id, route=link.route)
+        _log.info(_DONE[step], task=outcome.task.id, route=link.route, **what)
     else:
-        log.info("no task has the link's key; it will be created when that is certain")
+        _log.info("no task has the link's key; it will be created when that is certain", **what)
