@@ -20,6 +20,7 @@ from bridge.model import (
     TicketState,
 )
 from bridge.replacing import made
+from bridge.store.tables import links
 
 _WANTS_AS_IT_IS = (
     "source",
@@ -53,9 +54,12 @@ WORK = (*_WORK_AS_IT_IS, "task_state", "task_id", "told", "refused", "create_saf
 """The columns that a step changes."""
 
 
+_COLUMNS = links.columns.keys()
+
+
 def link_of(row: Row[Any]) -> Link:
-    """The link in a row of `links`."""
-    fields = row._asdict()
+    """The link in a whole row of `links`."""
+    fields = dict(zip(_COLUMNS, row, strict=True))
     fields["policy"] = Policy(**fields["policy"])
     fields["ticket_state"] = TicketState(fields["ticket_state"])
     fields["request"] = _request_of(fields["request"])

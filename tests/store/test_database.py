@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,50 @@ async def test_more_than_can_be_held_is_refused() -> None:
     assert [str(task.exception()) for task in refused] == ["more is waiting to be written than can be held"]
     gate.set()
     await asyncio.gather(written, *held, return_exceptions=True)
+
+
+async def test_one_after_the_other_each_gets_its_commit() -> None:
+    """Whoever comes in the moment in which a commit has ended is not left waiting for the next one."""
+
+    async def commit(items: Any) -> list[int]:
+        return [item * 10 for item in items]
+
+    group = GroupCommit(commit)
+    assert [await group.submit(number) for number in range(20)] == [number * 10 for number in range(20)]
+
+
+async def test_as_many_commits_are_under_way_as_the_database_takes() -> None:
+    under_way: list[list[int]] = []
+    one, two, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def commit(items: Any) -> list[None]:
+        under_way.append(list(items))
+        (two if one.is_set() else one).set()
+        await gate.wait()
+        return [None] * len(items)
+
+    group: GroupCommit[int, None] = GroupCommit(commit, at_once=2)
+    first = asyncio.create_task(group.submit(0))
+    await one.wait()
+    second = asyncio.create_task(group.submit(1))
+    await two.wait()
+    others = [asyncio.create_task(group.submit(number)) for number in (2, 3)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, second, *others)
+    assert under_way == [[0], [1], [2, 3]]
+
+
+async def test_a_lull_comes_at_once_where_few_wait_and_after_a_while_where_many_do() -> None:
+    async def commit(items: Any) -> list[None]:
+        return [None] * len(items)
+
+    group: GroupCommit[int, None] = GroupCommit(commit)
+    await group.submit(0)
+    alone = group.lull(timedelta(minutes=1)).__await__()
+    with pytest.raises(StopIteration):
+        next(alone)
+    await asyncio.gather(*(group.submit(number) for number in range(50)))
+    crowded = group.lull(timedelta(minutes=1)).__await__()
+    assert next(crowded) is not None
+    crowded.close()

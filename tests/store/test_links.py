@@ -12,7 +12,8 @@ from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due
 from bridge.plan import plan
-from bridge.store import Claimed, LinkFilter, Result, Store, Terms
+from bridge.store import Claimed, LinkFilter, Pause, Result, Store, Terms
+from bridge.store.links import Outlook, Wish
 from bridge.sync.follow import next_generation
 from tests.values import NOW, a_link
 
@@ -206,6 +207,73 @@ async def test_an_outcome_settles_its_link_and_is_in_the_audit_trail(store: Stor
     assert (settled.task_id, settled.task_state, settled.due_at) == (7, TaskState.OPEN, None)
     (attempt,) = await store.links.attempts(claimed.link.id)
     assert (attempt.step, attempt.outcome, attempt.detail) == (Step.CREATE, "ok", "task 7 open")
+
+
+def wishing(store: Store) -> list[list[Claimed] | None]:
+    """A worker that would claim two links at every turn; what it got."""
+    got: list[list[Claimed] | None] = []
+    store.links.claim_for(lambda _results: Wish(DESTINATION, 2, NOW + SECOND, TERMS, ()), got.append)
+    return got
+
+
+async def test_what_is_due_is_claimed_in_the_transaction_in_which_a_result_is_written(store: Store) -> None:
+    for number in (1, 2, 3, 4):
+        await kept(store, number, due_at=NOW - (5 - number) * SECOND)
+    (first,) = await claim(store, 1)
+    got = wishing(store)
+    settled = await store.links.settle(result(first, task=7))
+    assert settled is not None
+    assert settled.task_id == 7
+    (claimed,) = got
+    assert [each.link.ticket_key for each in claimed or ()] == ["OPS-2", "OPS-3"]
+    kept_as = await store.links.get((claimed or [])[0].link.id)
+    assert kept_as is not None
+    assert (kept_as.claim, kept_as.task_state) == (1, TaskState.UNKNOWN)  # the intent is committed
+
+
+async def test_a_turn_without_results_claims_too_and_tells_what_is_due_next(store: Store) -> None:
+    await kept(store, 1, due_at=NOW + 9 * SECOND)
+    got = wishing(store)
+    assert await store.links.turn() == Outlook(None, NOW + 9 * SECOND)
+    await kept(store, 2)
+    assert await store.links.turn() is not None
+    assert [[each.link.ticket_key for each in claimed or ()] for claimed in got] == [[], ["OPS-2"]]
+
+
+async def test_a_result_is_written_though_its_destination_is_paused_and_nothing_is_claimed(store: Store) -> None:
+    for number in (1, 2):
+        await kept(store, number)
+    (first,) = await claim(store, 1)
+    await store.pauses.pause(DESTINATION, Pause(NOW + 60 * SECOND, 1, "away"), NOW)
+    got = wishing(store)
+    assert await store.links.settle(result(first, task=7)) is not None
+    assert await store.links.turn() is None
+    assert got == [[], []]
+
+
+async def test_a_turn_leaves_a_next_generation_to_a_claim(store: Store) -> None:
+    await kept(
+        store, task_state=TaskState.COMPLETED, task_id=TaskId(7), version="3", closed_version="2", ended_version="2"
+    )
+    got = wishing(store)
+    assert await store.links.turn() is None
+    assert got == [[]]
+    await claim(store)
+    (claimed,) = await claim(store)
+    assert (claimed.step, claimed.link.generation) == (Step.CREATE, 2)
+
+
+async def test_a_result_that_cannot_be_written_takes_no_other_with_it_and_claims_go_on(store: Store) -> None:
+    for number in (1, 2, 3):
+        await kept(store, number, due_at=NOW - (4 - number) * SECOND)
+    first, second = await claim(store, 2)
+    got = wishing(store)
+    settled = await asyncio.gather(
+        store.links.settle(result(first, task=7)), store.links.settle(result(second, task=7))
+    )
+    assert sorted(link is not None and link.parked for link in settled) == [False, True]
+    claimed = [each.link.ticket_key for each_turn in got for each in each_turn or ()]
+    assert claimed == ["OPS-3"]
 
 
 async def test_an_outcome_whose_lease_was_lost_changes_nothing(store: Store) -> None:
