@@ -122,6 +122,14 @@ class Database:
             async with self._writers.connection() as driver:
                 return await driver.transact(lambda running: work(Connection(running, self._statements)))
 
+    async def write_once(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        """Run one statement for these rows, durably: on PostgreSQL it is its own transaction, without a BEGIN and a COMMIT."""
+        if self.is_sqlite:
+            return await self.write(lambda connection: connection.execute(statement, rows))
+        with self.translating():
+            async with self._writers.connection() as driver:
+                return await Connection(driver, self._statements).execute(statement, rows)
+
     async def read(self, work: Work[Done]) -> Done:
         """`reading` for such work."""
         with self.translating():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.errors import Deadlock
+from bridge.errors import Deadlock, StoreUnavailable
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
 from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
@@ -145,15 +146,12 @@ class Inbox:
 
     async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """The rows of those that are new, in the order of their arrival."""
-        rows = [_row(delivery) for delivery in fresh]
-
-        async def work(connection: Connection) -> Sequence[Row[Any]]:
-            stored = (await connection.execute(self._insert, rows)).all()
-            for source in {row.source for row in stored}:
-                await self._signals.delivered(connection, source)
-            return stored
-
-        return await self._database.write(work) if rows else []
+        if not fresh:
+            return []
+        stored = (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
+        with suppress(StoreUnavailable):  # they are stored; who does not hear of them finds them all the same
+            await self._signals.stored({source for _, source, _ in map(tuple, stored)})
+        return stored
 
     async def lull(self, within: timedelta) -> None:
         """Returns when nobody waits for a delivery to be stored, at the latest after this long."""

@@ -1,10 +1,10 @@
 """Signals between the processes on one PostgreSQL: what one has written wakes the others at once. Polling stays the net beneath.
 
-A signal is sent in the transaction that it speaks of, so that who hears it sees what it is about. On SQLite there is one process.
+A signal is sent in the transaction that it speaks of, or after it: who hears it sees what it is about. On SQLite there is one process.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy import Text, bindparam, func, select
@@ -36,6 +36,13 @@ class Signals:
     async def delivered(self, connection: Connection, source: str) -> None:
         """A source has new deliveries."""
         await self._send(connection, f"source {source}")
+
+    async def stored(self, sources: Collection[str]) -> None:
+        """Sources have new deliveries, which are committed."""
+        if sources and not self._database.is_sqlite:
+            async with self._database.reading() as connection:
+                for source in sources:
+                    await self.delivered(connection, source)
 
     async def due(self, connection: Connection) -> None:
         """Links are due."""

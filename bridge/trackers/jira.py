@@ -43,12 +43,17 @@ class Jira:
 
     def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
         """One delivery."""
-        message = _head(body) or read_object(body)
+        identifier = headers.get(IDENTIFIER, "").strip()
+        head = _head(body)
+        if head is not None:
+            event, ticket_id = clean(head.webhook_event)[:_LONGEST_NAME], head.issue.id
+            return [Recognised(event, ticket_id, _key(identifier, body), body)]
+        message = read_object(body)
         return [
             Recognised(
                 event=_event(message),
                 ticket_id=_ticket_id(message),
-                dedupe_key=_dedupe_key(message, headers.get(IDENTIFIER, "").strip(), body, received_at),
+                dedupe_key=_dedupe_key(message, identifier, body, received_at),
                 body=body,
             )
         ]
@@ -130,12 +135,12 @@ class _Head(msgspec.Struct):
 _READ_HEAD = msgspec.json.Decoder(_Head)
 
 
-def _head(body: bytes) -> Mapping[str, Any] | None:
-    """The message without what the receiver does not ask; None if it is not made as nearly all are, and is to be read whole."""
+def _head(body: bytes) -> _Head | None:
+    """What a message that is made as nearly all are begins with; None for another, which is to be read whole."""
     head = read_part(body, _READ_HEAD)
     if head is None or not head.webhook_event or head.timestamp <= 0 or not head.issue.id.isdecimal():
         return None
-    return {"webhookEvent": head.webhook_event, "timestamp": head.timestamp, "issue": {"id": head.issue.id}}
+    return head if len(head.issue.id) <= _LONGEST_NAME else None
 
 
 # -- the envelope ------------------------------------------------------------------------------------------------------------------
@@ -146,11 +151,15 @@ def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, receiv
 
     A body without any time can truly come again: an issue that is reopened looks as it did before. Such a one has no duplicates.
     """
+    fields = as_object((_issue(message) or {}).get("fields"))
+    timed = identifier or _told_time(message, fields)
+    return _key(identifier, body) if timed else f"{_key('', body)}:{received_at.timestamp()}"
+
+
+def _key(identifier: str, body: bytes) -> str:
     if identifier:
         return f"id:{hashlib.sha256(identifier.encode()).hexdigest()}"
-    digest = hashlib.sha256(body).hexdigest()
-    fields = as_object((_issue(message) or {}).get("fields"))
-    return f"body:{digest}" if _told_time(message, fields) else f"body:{digest}:{received_at.timestamp()}"
+    return f"body:{hashlib.sha256(body).hexdigest()}"
 
 
 def _event(message: Mapping[str, Any]) -> str:
