@@ -5,11 +5,11 @@ Transactions follow one another: what PostgreSQL does when two of them overlap c
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from sqlalchemy import Table, create_engine, make_url
+from sqlalchemy import Executable, Table, create_engine, make_url
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import StaticPool
 
@@ -17,7 +17,7 @@ from bridge.errors import StoreUnavailable
 from bridge.store import Connection, Database
 from bridge.store.database import Done, Work
 from bridge.store.sqlite import OnTheThread, Sqlite
-from bridge.store.statements import Statements
+from bridge.store.statements import Rows, Statements
 from bridge.store.tables import metadata
 from tests.simulation.chaos import Chaos
 from tests.simulation.host import Host
@@ -97,7 +97,7 @@ class Server:
             return
         if transaction.writes:
             self.raw("COMMIT" if commit else "ROLLBACK")
-            self._notify(transaction, commit=commit)
+        self._notify(transaction, commit=commit)
         self._holder = None
         self._next()
         if transaction.writes and commit:
@@ -201,6 +201,9 @@ class SimulatedDatabase(Database):
     async def write(self, work: Work[Done]) -> Done:
         async with self.writing() as connection:
             return await work(connection)
+
+    async def write_once(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        return await self.write(lambda connection: connection.execute(statement, rows))
 
     async def read(self, work: Work[Done]) -> Done:
         async with self.reading() as connection:
