@@ -130,6 +130,8 @@ def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
         },
         {"webhookEvent": "jira:issue_updated", "timestamp": 1767225600000, "issue": {"id": 1}},
         {"webhookEvent": "jira:issue_updated", "timestamp": "1767225600000", "issue": {"id": "1"}},
+        {"webhookEvent": "jira:issue_updated", "timestamp": 10**15, "issue": {"id": "1"}},
+        {"webhookEvent": "jira:issue_updated", "timestamp": 1767225600000, "issue": {"id": "1" * 300}},
         {"webhookEvent": "", "timestamp": 1767225600000, "transition": {}, "issue": {"id": "1"}},
         {"webhookEvent": "x" * 300, "timestamp": 1767225600000, "issue": {"id": "1"}},
         {

@@ -86,9 +86,13 @@ class Worker:
 
     async def finish(self, within: timedelta) -> int:
         """After `stop` and `run`: let what is under way end, for at most this long; how many steps had to be left to a find."""
-        if not self._under_way:
-            return 0
-        _, left = await asyncio.wait(self._under_way, timeout=within.total_seconds())
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + within.total_seconds()
+        while (
+            self._under_way and (time_left := ends - loop.time()) > 0
+        ):  # a turn that was under way may have begun more
+            await asyncio.wait(self._under_way, timeout=time_left)
+        left = list(self._under_way)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
@@ -101,6 +105,7 @@ class Worker:
 
         A claim that was not full has left nothing behind: whatever becomes due later wakes the worker again.
         """
+        self._more = True  # until a claim finds less than it has places for
         while not self._waker.stopping and len(self._under_way) < self._limits.concurrency:
             if self._claiming:
                 self._asked_meanwhile = True

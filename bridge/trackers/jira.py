@@ -138,9 +138,9 @@ _READ_HEAD = msgspec.json.Decoder(_Head)
 def _head(body: bytes) -> _Head | None:
     """What a message that is made as nearly all are begins with; None for another, which is to be read whole."""
     head = read_part(body, _READ_HEAD)
-    if head is None or not head.webhook_event or head.timestamp <= 0 or not head.issue.id.isdecimal():
+    if head is None or not head.webhook_event or not milliseconds(head.timestamp):
         return None
-    return head if len(head.issue.id) <= _LONGEST_NAME else None
+    return head if head.issue.id.isdecimal() and len(head.issue.id) <= _LONGEST_NAME else None
 
 
 # -- the envelope ------------------------------------------------------------------------------------------------------------------
