@@ -1,7 +1,8 @@
 """`python -m benchmarks.baselines NAME`: what a user would have without a bridge, served or run as the bridge is.
 
 `bare`: a Starlette endpoint that only reads the body. `transaction`: the same, with one SQLite transaction for each request. `least`:
-all that an acknowledgement cannot do without, and nothing else: the signature, the JSON, and one SQLite commit for all who wait for it.
+all that an acknowledgement cannot do without, and nothing else: the signature, the JSON, and one SQLite commit of compressed bodies for
+all who wait for it.
 `loop`: the two calls of a ticket, again and again, with the bridge's HTTP client and nothing around them.
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 
 import aiosqlite
 import httpx
+import lz4.frame
 import orjson
 import uvloop
 from httpx_aiohttp import AiohttpTransport
@@ -29,7 +31,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.load import SECRET
 from bridge.serving import serving
@@ -52,10 +54,12 @@ async def _database() -> AsyncIterator[aiosqlite.Connection]:
             yield database
 
 
-async def _serve(endpoint: Callable[..., Any]) -> None:
-    async with serving(
-        Starlette(routes=[Route("/hooks/{source}", endpoint, methods=["POST"])]), proxy_headers=False
-    ) as url:
+def _routed(endpoint: Callable[..., Any]) -> Starlette:
+    return Starlette(routes=[Route("/hooks/{source}", endpoint, methods=["POST"])])
+
+
+async def _serve(app: ASGIApp) -> None:
+    async with serving(app, proxy_headers=False) as url:
         gc.collect()
         gc.freeze()
         sys.stderr.write(json.dumps({"event": "listening", "url": url}) + "\n")
@@ -74,10 +78,10 @@ async def _serve_transactions() -> None:
                 await database.execute("COMMIT")
             return Response(_ANSWER, 202, media_type="application/json")
 
-        await _serve(receive)
+        await _serve(_routed(receive))
 
 
-_INSERT = "INSERT INTO inbox (key, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_INSERT = "INSERT INTO inbox (key, body) VALUES {} ON CONFLICT DO NOTHING"
 
 
 class _Inbox:
@@ -108,13 +112,14 @@ class _Inbox:
         self._writing = None
 
     def _commit(self, rows: list[tuple[str, bytes]]) -> None:
+        values = [value for key, body in rows for value in (key, lz4.frame.compress(body))]
         self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany(_INSERT, rows)
+        self._database.execute(_INSERT.format(", ".join(["(?, ?)"] * len(rows))), values)
         self._database.execute("COMMIT")
 
 
 class _Least:
-    """A plain ASGI endpoint under Starlette's routing, as the bridge's is."""
+    """A plain ASGI endpoint beside Starlette's routing, as the bridge's is."""
 
     def __init__(self, inbox: _Inbox) -> None:
         self._inbox = inbox
@@ -174,7 +179,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         match chosen.name:
             case "bare":
-                runner.run(_serve(_bare))
+                runner.run(_serve(_routed(_bare)))
             case "transaction":
                 runner.run(_serve_transactions())
             case "least":
