@@ -63,13 +63,14 @@ class GroupCommit(Generic[Item, Result]):
             self._running.add(asyncio.create_task(self._run()))
         return await future
 
-    async def lull(self, within: timedelta) -> None:
-        """Returns when no crowd waits for commits, at the latest after this long."""
+    async def lull(self, within: timedelta) -> bool:
+        """Returns when no crowd waits for commits, at the latest after this long; whether it has gone."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + within.total_seconds()
         while self._crowded and loop.time() < ends:
             self._crowded = False  # the next commit of many says so again
             await asyncio.sleep(_MOMENT_S)
+        return not self._crowded
 
     def _next(self) -> list[_Waiting[Item, Result]]:
         """What fits into one batch; one item always does."""

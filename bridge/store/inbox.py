@@ -153,9 +153,9 @@ class Inbox:
             await self._signals.stored({source for _, source, _ in map(tuple, stored)})
         return stored
 
-    async def lull(self, within: timedelta) -> None:
-        """Returns when nobody waits for a delivery to be stored, at the latest after this long."""
-        await self._commits.lull(within)
+    async def lull(self, within: timedelta) -> bool:
+        """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether it has gone."""
+        return await self._commits.lull(within)
 
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:
         """The oldest deliveries of a lane that no intake has seen, so many and so large that they can be held at once."""

@@ -25,8 +25,11 @@ BATCH = 50
 _STRIDE = 10
 """Messages that are read in one go: others have their turns in between."""
 
-COURTESY = timedelta(milliseconds=250)
+COURTESY = timedelta(milliseconds=100)
 """How long a batch lets those go first who wait for an acknowledgement, at most: a tracker gives up, the inbox does not."""
+
+IN_A_CROWD = 10
+"""Deliveries of a transaction while many wait for an acknowledgement: it is the longest that any of them waits beside its own commit."""
 
 UNASKED = "its tracker could not be asked"
 """How the reason begins of a delivery that was decided without it, or waits for it."""
@@ -79,8 +82,8 @@ class Intake:
             self._owes = False
         more = True
         while more and not self._waker.stopping:
-            await self._store.inbox.lull(COURTESY)
-            batch = await self._store.inbox.pending(self._lane, BATCH, self._clock())
+            size = BATCH if await self._store.inbox.lull(COURTESY) else IN_A_CROWD
+            batch = await self._store.inbox.pending(self._lane, size, self._clock())
             more = batch.more
             try:
                 if not batch.deliveries or not await self._take(batch.deliveries):
