@@ -218,5 +218,5 @@ async def _take_over(store: Store, safe_at: datetime) -> None:
     """On SQLite this is the only process: what its predecessor had leased when it was killed is free."""
     if store.database.is_sqlite:
         with suppress(StoreUnavailable):  # the leases end by themselves
-            await store.links.release(safe_at)
+            await store.claims.release(safe_at)
             await store.leases.release()

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from bridge.store.alone import alone_on
+from bridge.store.claims import Claimed, Claims, Outlook, Reopen, Result, Terms, Wish
 from bridge.store.cursors import Cursors
 from bridge.store.database import Connection, Database
 from bridge.store.inbox import DeliveryFilter, Inbox, Lane, Verdict
 from bridge.store.leases import Leases
-from bridge.store.links import Claimed, LinkFilter, Links, Render, Result, Terms
+from bridge.store.links import LinkFilter, Links, Render
 from bridge.store.migrate import Revisions, revisions, upgrade
 from bridge.store.pauses import Pause, Pauses
 from bridge.store.signals import DUE, Signals
@@ -17,6 +18,7 @@ from bridge.store.watched import Seen, Watched
 __all__ = [
     "DUE",
     "Claimed",
+    "Claims",
     "Connection",
     "Cursors",
     "Database",
@@ -26,9 +28,11 @@ __all__ = [
     "Leases",
     "LinkFilter",
     "Links",
+    "Outlook",
     "Pause",
     "Pauses",
     "Render",
+    "Reopen",
     "Result",
     "Revisions",
     "Seen",
@@ -37,6 +41,7 @@ __all__ = [
     "Terms",
     "Verdict",
     "Watched",
+    "Wish",
     "alone_on",
     "revisions",
     "upgrade",
@@ -58,6 +63,7 @@ class Store:
         self.signals = Signals(database, name)
         self.inbox = Inbox(database, self.signals, on_delivery)
         self.links = Links(database, self.signals, on_due)
+        self.claims = Claims(database, self.links, on_due)
         self.pauses = Pauses(database)
         self.cursors = Cursors(database)
         self.leases = Leases(database, name)

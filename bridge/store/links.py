@@ -1,17 +1,14 @@
-"""The mapping table: links with the newest facts of their tickets, claims with a lease and a fencing token, and the audit trail.
+"""The mapping table: links with the newest facts of their tickets.
 
 Whoever locks both locks tickets first, then links, each in one order: nobody waits for somebody who waits for it.
 """
 
-import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Integer,
     Select,
     Update,
     and_,
@@ -19,53 +16,22 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     tuple_,
     update,
 )
 
-from bridge.errors import BridgeError, ConstraintViolated, Rejected, StoreUnavailable
+from bridge.errors import Rejected
 from bridge.fold import Snapshot
-from bridge.model import ASSIGNEE, EDITED, Attempt, Link, LinkState, Step, TaskState, TicketState
-from bridge.outcome import Outcome, Waits, due, settle
-from bridge.plan import plan
+from bridge.model import Attempt, Link, LinkState, Step, TaskState
+from bridge.outcome import due
 from bridge.replacing import replace
 from bridge.store.database import Connection, Database, many
-from bridge.store.group_commit import GroupCommit
-from bridge.store.pauses import Pause
 from bridge.store.records import WORK, link_of, row_of, snapshot_of, work_of
 from bridge.store.refs import TicketRef, of_tickets, these
 from bridge.store.signals import Signals
-from bridge.store.tables import attempts, links, pauses, tickets
-
-_MAX_DETAIL = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A link that this worker, and no other, may take a step of, until its lease ends."""
-
-    link: Link
-    step: Step
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """A destination's pause, and when the next link of it that nobody has is due, or was."""
-
-    pause: Pause | None
-    next_due: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A step's outcome on its way into the link."""
-
-    claimed: Claimed
-    outcome: Outcome
-    waits: Waits
+from bridge.store.tables import attempts, links, tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +46,8 @@ class LinkFilter:
     limit: int = 50
 
 
-Reopen = Callable[[Link, Snapshot, datetime], Link]
-"""The next generation of a link whose ticket is open again. Raises a `BridgeError` that says why there can be none."""
-
-
 Render = Callable[[Link, Snapshot], Link]
 """The link with its requests as the configuration says now. Raises a `BridgeError` that says why it cannot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a claim grants: how long the lease is, and how long a request may take; and how a new generation begins."""
-
-    lease: timedelta
-    timeout: timedelta
-    reopen: Reopen
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`."""
-
-    destination: str
-    limit: int
-    now: datetime
-    terms: Terms
-    under_way: Collection[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What was claimed, which links turned out to need nothing, and which begin a new generation."""
-
-    claimed: list[Claimed]
-    idle: list[Link]
-    to_reopen: list[Link]
 
 
 class Links:
@@ -124,9 +57,6 @@ class Links:
         self._database = database
         self._signals = signals
         self._on_due = on_due
-        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(self._take_turn)
-        self._wish: Callable[[Sequence[Result]], Wish | None] = lambda _results: None
-        self._on_claimed: Callable[[list[Claimed] | None], None] = lambda _claimed: None
         insert_ticket = database.insert(tickets)
         self._be_there = insert_ticket.on_conflict_do_nothing()
         self._keep = insert_ticket.on_conflict_do_update(
@@ -175,7 +105,7 @@ class Links:
         await many(connection, _UPDATE, known)
         await self._tell_due(connection, changed, now)
 
-    async def _save_work(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
+    async def save_work(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         """Write what steps have changed in links, and leave alone what their tickets want."""
         rows = ({"of": link.id, **work_of(link), "updated_at": now} for link in changed)
         await many(connection, _UPDATE_WORK, rows)
@@ -184,147 +114,6 @@ class Links:
     async def _tell_due(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         if any(link.leased_until is None and link.due_at is not None and link.due_at <= now for link in changed):
             await self._signals.due(connection)
-
-    # -- worker --------------------------------------------------------------------------------------------------------------------
-
-    async def outlook(self, destination: str, now: datetime) -> Outlook:
-        """What a worker has to know before it claims links of a destination."""
-        async with self._database.reading() as connection:
-            return await _outlook(connection, destination, now)
-
-    async def claim(
-        self, destination: str, limit: int, now: datetime, terms: Terms, under_way: Collection[int] = ()
-    ) -> list[Claimed]:
-        """Lease the links that have been due the longest. The intent of a change is committed with the claim.
-
-        Links in `under_way` are left alone, even if the clock says that their lease has ended: the claimer has them still. A step
-        that needs no call (a new generation) is taken here.
-        """
-        wish = Wish(destination, limit, now, terms, under_way)
-        claim = await self._database.write(lambda connection: self._claim(connection, wish))
-        reopened: list[Link] = []
-        with suppress(StoreUnavailable):  # what is to be reopened is due as before
-            reopened = await self._reopen(claim.to_reopen, now, terms.reopen)
-        if claim.idle or reopened:
-            self._on_due()
-        return claim.claimed
-
-    async def _claim(self, connection: Connection, wish: Wish) -> Claim:
-        parameters = {
-            "destination": wish.destination,
-            "now": wish.now,
-            "limit": wish.limit,
-            "under_way": list(wish.under_way),
-        }
-        rows = await connection.execute(_CLAIM, parameters)
-        planned = [(link, plan(link)) for link in map(link_of, rows)]
-        idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
-        claimed = [
-            Claimed(_leased(link, step, wish.now, wish.terms), step)
-            for link, step in planned
-            if step is not None and step is not Step.REOPEN
-        ]
-        await self._save_work(connection, [*idle, *(each.link for each in claimed)], wish.now)
-        return Claim(claimed, idle, [link for link, step in planned if step is Step.REOPEN])
-
-    async def _reopen(self, wanted: Sequence[Link], now: datetime, reopen: Reopen) -> list[Link]:
-        """End these generations and begin the next ones, where that is still to be done; what cannot be rendered is parked.
-
-        In a transaction of its own: the tickets are to be locked before the links.
-        """
-        changed: list[Link] = []
-        if not wanted:
-            return changed
-        async with self._database.writing() as connection:
-            known = await self.known(connection, {(link.source, link.ticket_id) for link in wanted}, now)
-            for snapshot, link in known.values():
-                if link is None or not _may_reopen(link, now):
-                    continue
-                try:
-                    begun = reopen(link, snapshot, now)
-                except BridgeError as error:
-                    changed.append(replace(link, parked=True, due_at=None, last_error=str(error)))
-                else:
-                    changed += [replace(link, ticket_state=TicketState.CLOSED, due_at=None, leased_until=None), begun]
-            await self.save(connection, changed, now)
-        return changed
-
-    def claim_for(
-        self, wish: Callable[[Sequence[Result]], Wish | None], on_claimed: Callable[[list[Claimed] | None], None]
-    ) -> None:
-        """Whose turns these are: whenever results are written, links are claimed in the same transaction, if there is a `wish` then.
-
-        After every wish `on_claimed` is called: with what was claimed, or None if the database was away.
-        """
-        self._wish, self._on_claimed = wish, on_claimed
-
-    async def turn(self) -> Outlook | None:
-        """Claim what is wished, together with the results that are to be written; what was known of the destination then.
-
-        None if that did not do: nothing was wished, the destination is paused, or a new generation is to begin. `claim` does all.
-        """
-        outlook = await self._turns.submit(None)
-        return outlook if isinstance(outlook, Outlook) else None
-
-    async def settle(self, result: Result) -> Link | None:
-        """Write a step's outcome: the link as it is then, None if the lease was lost to another worker meanwhile."""
-        try:
-            settled = await self._turns.submit(result)
-        except ConstraintViolated:  # a task belongs to one link: the answer named a task that another link has
-            task = result.outcome.task
-            error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
-            settled = await self._turns.submit(
-                dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, task=None, error=error))
-            )
-        return settled if isinstance(settled, Link) else None
-
-    async def _take_turn(self, asked: Sequence[Result | None]) -> Sequence[Link | Outlook | None]:
-        """Write results and claim what their worker would claim next, in one transaction: a commit costs more than both."""
-        results = [result for result in asked if result is not None]
-        wish = self._wish(results)
-
-        async def work(connection: Connection) -> tuple[Sequence[Link | None], Outlook | None, Claim | None]:
-            settled = await self._settle(connection, results) if results else []
-            if wish is None:
-                return settled, None, None
-            outlook = await _outlook(connection, wish.destination, wish.now)
-            is_due = outlook.pause is None and outlook.next_due is not None and outlook.next_due <= wish.now
-            return settled, outlook, await self._claim(connection, wish) if is_due else None
-
-        outlook: Outlook | None = None
-        claim: Claim | None = None
-        try:
-            settled, outlook, claim = await self._database.write(work) if results or wish else ([], None, None)
-        finally:
-            if wish is not None:
-                self._on_claimed(claim.claimed if claim else [] if outlook else None)
-        if outlook is not None and (outlook.pause or (claim and claim.to_reopen)):
-            outlook = None
-        claimed = {each.link.id for each in claim.claimed} if claim else set()
-        others = any(link and link.due_at is not None and link.id not in claimed for link in settled)
-        if others or (wish and outlook is None) or (claim and claim.idle):
-            self._on_due()
-        of_results = iter(settled)
-        return [outlook if result is None else next(of_results) for result in asked]
-
-    async def _settle(self, connection: Connection, results: Sequence[Result]) -> Sequence[Link | None]:
-        ids = [result.claimed.link.id for result in results]
-        current = {link.id: link for link in map(link_of, await connection.execute(_LOCK, {"ids": ids}))}
-        settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
-        now = max(result.outcome.finished_at for result in results)
-        await self._save_work(connection, [link for link in settled if link is not None], now)
-        held = (result for result in results if result.claimed.link.id in current)
-        await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
-        return settled
-
-    async def release(self, safe_at: datetime) -> int:
-        """Free every lease: for the start of the only process on a database, whose predecessor may have been killed.
-
-        Its last calls may have been made just then: until `safe_at` they may still take effect, however old their claims are.
-        """
-        async with self._database.writing() as connection:
-            statement = update(links).where(links.c.leased_until.is_not(None))
-            return (await connection.execute(statement.values(leased_until=None, create_safe_at=safe_at))).rowcount
 
     # -- people --------------------------------------------------------------------------------------------------------------------
 
@@ -374,7 +163,7 @@ class Links:
         async with self._database.writing() as connection:
             refs = {(row.source, row.ticket_id) for row in await connection.execute(_ONE_OF, {"ids": list(ids)})}
             known = await self.known(connection, refs, now)
-            found = [link_of(row) for row in await connection.execute(_LOCK, {"ids": list(ids)})]
+            found = [link_of(row) for row in await connection.execute(LOCK, {"ids": list(ids)})]
             again = [render(link, known[link.source, link.ticket_id][0]) for link in found]
             again = [due(replace(link, parked=False, attempts=0, due_at=None, refused={}), now) for link in again]
             await self.save(connection, again, now)
@@ -391,7 +180,7 @@ class Links:
             if row is None:
                 return None
             await connection.execute(_SNAPSHOTS, these([(row.source, row.ticket_id)]))
-            row = (await connection.execute(_LOCK, {"ids": [link_id]})).first()
+            row = (await connection.execute(LOCK, {"ids": [link_id]})).first()
             if row is None:
                 return None
             link = link_of(row)
@@ -434,90 +223,10 @@ _SNAPSHOTS = (
 )
 _GENERATIONS = select(links).where(of_tickets(links)).order_by(links.c.id).with_for_update()
 _ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).order_by(links.c.id)
-_LOCK = _ONE_OF.with_for_update()
+LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
-_INSERT_ATTEMPT = insert(attempts)
 _UPDATE = _update(links.columns.keys())
 _UPDATE_WORK = _update(WORK)
-
-
-_WAITING = and_(links.c.destination == bindparam("destination"), links.c.due_at.is_not(None))
-_FREE = or_(links.c.leased_until.is_(None), links.c.leased_until <= bindparam("now"))
-_NEXT_DUE = select(func.min(links.c.due_at).label("next_due")).where(_WAITING, _FREE).subquery()
-_OUTLOOK = select(_NEXT_DUE.c.next_due, pauses.c.until, pauses.c.failures, pauses.c.reason).select_from(
-    _NEXT_DUE.outerjoin(pauses, pauses.c.destination == bindparam("destination"))
-)
-_DUE = and_(_WAITING, links.c.due_at <= bindparam("now"), _FREE)
-_CLAIM = (
-    select(links)
-    .where(_DUE, links.c.id.not_in(bindparam("under_way", expanding=True)))
-    .order_by(links.c.due_at)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)
-)
-
-
-async def _outlook(connection: Connection, destination: str, now: datetime) -> Outlook:
-    row = (await connection.execute(_OUTLOOK, {"destination": destination, "now": now})).one()
-    pause = None if row.until is None else Pause(row.until, row.failures, row.reason)
-    return Outlook(pause, row.next_due)
-
-
-def _leased(link: Link, step: Step, now: datetime, terms: Terms) -> Link:
-    """The link as the claim leaves it; the intent of a change is part of it, so that a crash from here on leads to a find."""
-    link = replace(link, claim=link.claim + 1, leased_until=now + terms.lease)
-    match step:
-        case Step.CREATE:
-            return replace(link, task_state=TaskState.UNKNOWN, create_sent_at=now, safe_at=now + terms.timeout)
-        case Step.COMPLETE | Step.DELETE:
-            safe_at = now + terms.timeout if link.ended_version else None  # a try of before may be under way still
-            return replace(link, task_state=TaskState.UNKNOWN, ended_version=link.version, safe_at=safe_at)
-        case Step.EDIT:
-            return _telling(link, EDITED)
-        case Step.ASSIGN:
-            return _telling(link, (ASSIGNEE,))
-        case _:
-            return link
-
-
-def _may_reopen(link: Link, now: datetime) -> bool:
-    """Whether nobody was quicker."""
-    free = link.leased_until is None or link.leased_until <= now
-    return free and not link.parked and plan(link) is Step.REOPEN
-
-
-def _telling(link: Link, names: Collection[str]) -> Link:
-    """What is being told is not known until the answer is: a ticket that changes back meanwhile must be told again."""
-    return replace(link, told={**link.told, **{name: None for name in link.untold if name in names}})
-
-
-def _settled(current: Link | None, result: Result) -> Link | None:
-    claimed = result.claimed.link
-    if current is None or current.claim != claimed.claim:
-        return None
-    return settle(current, result.outcome, claimed.version, result.waits)
-
-
-def _attempt_row(result: Result) -> dict[str, Any]:
-    outcome = result.outcome
-    return {
-        "link_id": result.claimed.link.id,
-        "step": outcome.step,
-        "started_at": outcome.started_at,
-        "took_ms": round((outcome.finished_at - outcome.started_at) / timedelta(milliseconds=1)),
-        "outcome": outcome.label,
-        "detail": _detail(outcome),
-    }
-
-
-def _detail(outcome: Outcome) -> str | None:
-    if outcome.error is not None:
-        return str(outcome.error)[:_MAX_DETAIL].replace("\x00", "")
-    if outcome.refused:
-        return "; ".join(dict.fromkeys(refusal.why for refusal in outcome.refused.values()))[:_MAX_DETAIL]
-    if outcome.task is None:
-        return "no task has the link's key"
-    return f"task {outcome.task.id} {outcome.task.state}"
 
 
 def _filtered(wanted: LinkFilter, now: datetime) -> Select[Any]:

@@ -13,8 +13,7 @@ import structlog
 from bridge.errors import NotFound, Rejected, RemoteError, StoreUnavailable, Unavailable, Unknown
 from bridge.model import Completion, Folder, Link, LinkId, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
-from bridge.store import Claimed, Result, Store, Terms
-from bridge.store.links import Reopen, Wish
+from bridge.store import Claimed, Reopen, Result, Store, Terms, Wish
 from bridge.sync.gate import Gate
 from bridge.sync.tell import Shows, Told, assign, edit
 from bridge.sync.waker import RETRY_S, Waker
@@ -79,7 +78,7 @@ class Worker:
         self._wished = 0
         self._more = True  # whether links may be due that no place was free for
         self._waker = Waker("the worker", self._claim)
-        store.links.claim_for(self._wish, self._claimed)
+        store.claims.claim_for(self._wish, self._claimed)
         self.wake = self._waker.wake
         self.run = self._waker.run
         self.stop = self._waker.stop
@@ -111,7 +110,7 @@ class Worker:
                 self._asked_meanwhile = True
                 return
             if self._gate.is_open:
-                outlook = await self._store.links.turn()  # `_wish` and `_claimed` have their say in it
+                outlook = await self._store.claims.turn()  # `_wish` and `_claimed` have their say in it
                 if outlook is not None:
                     self._wake_at(outlook.next_due)
                     return
@@ -125,7 +124,7 @@ class Worker:
     async def _claim_through_gate(self) -> bool:
         """Claim for the places that the gate gives after a pause; whether more may be due."""
         now, free = self._clock(), self._limits.concurrency - len(self._under_way)
-        outlook = await self._store.links.outlook(self._gate.destination, now)
+        outlook = await self._store.claims.outlook(self._gate.destination, now)
         places = self._gate.places(free, len(self._under_way), outlook.pause, now)
         if not places:
             if opens_at := self._gate.opens_at(now):
@@ -135,7 +134,7 @@ class Worker:
             self._wake_at(outlook.next_due)
             return False
         under_way = list(self._under_way.values())
-        claimed = await self._store.links.claim(self._gate.destination, places, now, self._terms, under_way)
+        claimed = await self._store.claims.claim(self._gate.destination, places, now, self._terms, under_way)
         for each in claimed:
             self._begin(each)
         return len(claimed) == places
@@ -267,7 +266,7 @@ class Worker:
         """Write the outcome, however long the database is away: it is known nowhere else."""
         while True:
             try:
-                return await self._store.links.settle(result)
+                return await self._store.claims.settle(result)
             except StoreUnavailable as error:
                 _log.warning("an outcome waits for the database", link=result.claimed.link.id, error=str(error))
                 await asyncio.sleep(RETRY_S)

@@ -9,7 +9,7 @@ from bridge import outcome
 from bridge.fold import Snapshot
 from bridge.model import DeliveryId, Link, NewDelivery, Observation, Step, TaskState, TicketState
 from bridge.outcome import Outcome, settle
-from bridge.store import Inbox, Result, Terms, links
+from bridge.store import Inbox, Result, Terms, claims
 from bridge.sync import follow
 from bridge.sync.mending import Mended, Mender
 from tests.simulation.replica import Replica
@@ -17,13 +17,13 @@ from tests.simulation.replica import Replica
 
 def no_find_before_create(patch: pytest.MonkeyPatch) -> None:
     """The claim does not record that CreateTask is about to be sent, so a lost answer leads to another one."""
-    leased = links._leased
+    leased = claims._leased
 
     def forgetful(link: Link, step: Step, now: object, terms: Terms) -> Link:
         claimed = leased(link, step, now, terms)  # type: ignore[arg-type]
         return replace(claimed, task_state=TaskState.ABSENT) if step is Step.CREATE else claimed
 
-    patch.setattr(links, "_leased", forgetful)
+    patch.setattr(claims, "_leased", forgetful)
 
 
 def no_fencing(patch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def no_fencing(patch: pytest.MonkeyPatch) -> None:
     def trusting(current: Link | None, result: Result) -> Link | None:
         return current and settle(current, result.outcome, result.claimed.link.version, result.waits)
 
-    patch.setattr(links, "_settled", trusting)
+    patch.setattr(claims, "_settled", trusting)
 
 
 def no_version_check(patch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ async def test_an_intake_and_a_settlement_lock_links_in_one_order(store: Store, 
     claimed = await claim(store)
     async with store.database.writing() as connection:
         await connection.execute(text("SELECT 1 FROM links WHERE id = :id FOR UPDATE"), {"id": first.id})
-        settling = [asyncio.create_task(store.links.settle(result(one, task=one.link.id))) for one in claimed]
+        settling = [asyncio.create_task(store.claims.settle(result(one, task=one.link.id))) for one in claimed]
         await somebody_waits(store)
         taking = asyncio.create_task(known(second_store, first.ticket_id, second.ticket_id))
         await somebody_waits(store, 2)
@@ -92,7 +92,7 @@ async def test_an_intake_and_a_claim_that_reopens_lock_the_ticket_first(store: S
     link = await kept(store, task_state=TaskState.COMPLETED, task_id=7, **closed)
     async with store.database.writing() as connection:
         await connection.execute(_SNAPSHOTS, these([("jira", link.ticket_id)]))
-        claiming = asyncio.create_task(second_store.links.claim(DESTINATION, 10, NOW, TERMS))
+        claiming = asyncio.create_task(second_store.claims.claim(DESTINATION, 10, NOW, TERMS))
         await somebody_waits(store)
         await connection.execute(_GENERATIONS, these([("jira", link.ticket_id)]))
     await claiming

@@ -58,7 +58,7 @@ async def _compare(workers: Sequence[Store], links: int, deeds: Sequence[tuple[s
             case "wait":
                 now += timedelta(seconds=number)
             case "claim":
-                for claimed in await workers[number].links.claim("orchestrator", 1, now, TERMS):
+                for claimed in await workers[number].claims.claim("orchestrator", 1, now, TERMS):
                     link = claimed.link
                     token, until = newest.get(link.id, (0, NOW))
                     assert link.claim == token + 1
@@ -69,7 +69,7 @@ async def _compare(workers: Sequence[Store], links: int, deeds: Sequence[tuple[s
                 worker, claimed = claims.pop(number % len(claims))
                 token, until = newest[claimed.link.id]
                 before = await worker.links.get(claimed.link.id)
-                written = await worker.links.settle(_result(claimed, now, next(tasks) if deed == "succeed" else None))
+                written = await worker.claims.settle(_result(claimed, now, next(tasks) if deed == "succeed" else None))
                 assert (written is not None) is (claimed.link.claim == token and until is not None)
                 if written is None:
                     assert await worker.links.get(claimed.link.id) == before

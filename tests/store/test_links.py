@@ -12,8 +12,7 @@ from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, due
 from bridge.plan import plan
-from bridge.store import Claimed, LinkFilter, Pause, Result, Store, Terms
-from bridge.store.links import Outlook, Wish
+from bridge.store import Claimed, LinkFilter, Outlook, Pause, Result, Store, Terms, Wish
 from bridge.sync.follow import next_generation
 from tests.values import NOW, a_link
 
@@ -43,7 +42,7 @@ async def kept(store: Store, number: int = 1, **changes: Any) -> Link:
 
 
 async def claim(store: Store, limit: int = 10, at: timedelta = timedelta(0)) -> list[Claimed]:
-    return await store.links.claim(DESTINATION, limit, NOW + at, TERMS)
+    return await store.claims.claim(DESTINATION, limit, NOW + at, TERMS)
 
 
 def result(claimed: Claimed, *, task: int | None = None, error: Unknown | Rejected | None = None) -> Result:
@@ -107,7 +106,7 @@ async def test_all_that_a_step_changes_is_stored(store: Store, step: Step, endin
     assert claimed.step is step
     assert await stored() == replace(claimed.link, updated_at=None)
     outcome = Outcome(step, NOW, NOW + SECOND, **ending)
-    settled = await store.links.settle(Result(claimed, outcome, Waits(30 * SECOND, SECOND)))
+    settled = await store.claims.settle(Result(claimed, outcome, Waits(30 * SECOND, SECOND)))
     assert settled is not None
     assert await stored() == replace(settled, updated_at=None)
 
@@ -154,7 +153,7 @@ async def test_a_claimed_link_is_not_claimed_again_until_its_lease_ends(store: S
 async def test_what_the_claimer_has_under_way_is_not_claimed_again_whatever_the_clock_says(store: Store) -> None:
     link = await kept(store)
     await claim(store)
-    assert await store.links.claim(DESTINATION, 10, NOW + 2 * LEASE, TERMS, [link.id]) == []
+    assert await store.claims.claim(DESTINATION, 10, NOW + 2 * LEASE, TERMS, [link.id]) == []
 
 
 async def test_completing_is_an_intent_too(store: Store) -> None:
@@ -196,13 +195,13 @@ async def test_what_is_due_later_or_parked_or_elsewhere_is_not_claimed(store: St
     await kept(store, 2, due_at=None, parked=True)
     await kept(store, 3, destination="other")
     assert await claim(store) == []
-    assert (await store.links.outlook(DESTINATION, NOW)).next_due == NOW + SECOND
+    assert (await store.claims.outlook(DESTINATION, NOW)).next_due == NOW + SECOND
 
 
 async def test_an_outcome_settles_its_link_and_is_in_the_audit_trail(store: Store) -> None:
     await kept(store)
     (claimed,) = await claim(store)
-    settled = await store.links.settle(result(claimed, task=7))
+    settled = await store.claims.settle(result(claimed, task=7))
     assert settled is not None
     assert (settled.task_id, settled.task_state, settled.due_at) == (7, TaskState.OPEN, None)
     (attempt,) = await store.links.attempts(claimed.link.id)
@@ -212,7 +211,7 @@ async def test_an_outcome_settles_its_link_and_is_in_the_audit_trail(store: Stor
 def wishing(store: Store) -> list[list[Claimed] | None]:
     """A worker that would claim two links at every turn; what it got."""
     got: list[list[Claimed] | None] = []
-    store.links.claim_for(lambda _results: Wish(DESTINATION, 2, NOW + SECOND, TERMS, ()), got.append)
+    store.claims.claim_for(lambda _results: Wish(DESTINATION, 2, NOW + SECOND, TERMS, ()), got.append)
     return got
 
 
@@ -221,7 +220,7 @@ async def test_what_is_due_is_claimed_in_the_transaction_in_which_a_result_is_wr
         await kept(store, number, due_at=NOW - (5 - number) * SECOND)
     (first,) = await claim(store, 1)
     got = wishing(store)
-    settled = await store.links.settle(result(first, task=7))
+    settled = await store.claims.settle(result(first, task=7))
     assert settled is not None
     assert settled.task_id == 7
     (claimed,) = got
@@ -234,9 +233,9 @@ async def test_what_is_due_is_claimed_in_the_transaction_in_which_a_result_is_wr
 async def test_a_turn_without_results_claims_too_and_tells_what_is_due_next(store: Store) -> None:
     await kept(store, 1, due_at=NOW + 9 * SECOND)
     got = wishing(store)
-    assert await store.links.turn() == Outlook(None, NOW + 9 * SECOND)
+    assert await store.claims.turn() == Outlook(None, NOW + 9 * SECOND)
     await kept(store, 2)
-    assert await store.links.turn() is not None
+    assert await store.claims.turn() is not None
     assert [[each.link.ticket_key for each in claimed or ()] for claimed in got] == [[], ["OPS-2"]]
 
 
@@ -246,8 +245,8 @@ async def test_a_result_is_written_though_its_destination_is_paused_and_nothing_
     (first,) = await claim(store, 1)
     await store.pauses.pause(DESTINATION, Pause(NOW + 60 * SECOND, 1, "away"), NOW)
     got = wishing(store)
-    assert await store.links.settle(result(first, task=7)) is not None
-    assert await store.links.turn() is None
+    assert await store.claims.settle(result(first, task=7)) is not None
+    assert await store.claims.turn() is None
     assert got == [[], []]
 
 
@@ -256,7 +255,7 @@ async def test_a_turn_leaves_a_next_generation_to_a_claim(store: Store) -> None:
         store, task_state=TaskState.COMPLETED, task_id=TaskId(7), version="3", closed_version="2", ended_version="2"
     )
     got = wishing(store)
-    assert await store.links.turn() is None
+    assert await store.claims.turn() is None
     assert got == [[]]
     await claim(store)
     (claimed,) = await claim(store)
@@ -269,7 +268,7 @@ async def test_a_result_that_cannot_be_written_takes_no_other_with_it_and_claims
     first, second = await claim(store, 2)
     got = wishing(store)
     settled = await asyncio.gather(
-        store.links.settle(result(first, task=7)), store.links.settle(result(second, task=7))
+        store.claims.settle(result(first, task=7)), store.claims.settle(result(second, task=7))
     )
     assert sorted(link is not None and link.parked for link in settled) == [False, True]
     claimed = [each.link.ticket_key for each_turn in got for each in each_turn or ()]
@@ -280,8 +279,8 @@ async def test_an_outcome_whose_lease_was_lost_changes_nothing(store: Store) -> 
     await kept(store)
     (late,) = await claim(store)
     (current,) = await claim(store, at=LEASE)
-    assert await store.links.settle(result(current, task=7)) is not None
-    assert await store.links.settle(result(late, task=8)) is None
+    assert await store.claims.settle(result(current, task=7)) is not None
+    assert await store.claims.settle(result(late, task=8)) is None
     link = await store.links.get(late.link.id)
     assert link is not None
     assert link.task_id == 7
@@ -291,8 +290,8 @@ async def test_a_task_belongs_to_one_link(store: Store) -> None:
     for number in (1, 2):
         await kept(store, number)
     first, second = await claim(store)
-    await store.links.settle(result(first, task=7))
-    settled = await store.links.settle(result(second, task=7))
+    await store.claims.settle(result(first, task=7))
+    settled = await store.claims.settle(result(second, task=7))
     assert settled is not None
     assert settled.parked
     assert "belongs to another" in (settled.last_error or "")
@@ -317,7 +316,7 @@ async def test_a_next_generation_that_cannot_be_made_parks_the_link(store: Store
     link = await kept(
         store, task_state=TaskState.COMPLETED, task_id=TaskId(7), version="3", closed_version="2", ended_version="2"
     )
-    await store.links.claim(DESTINATION, 10, NOW, replace(TERMS, reopen=refuse))
+    await store.claims.claim(DESTINATION, 10, NOW, replace(TERMS, reopen=refuse))
     parked = await store.links.get(link.id)
     assert parked is not None
     assert (parked.state(NOW), parked.last_error) == (LinkState.PARKED, "the template fails")
@@ -326,7 +325,7 @@ async def test_a_next_generation_that_cannot_be_made_parks_the_link(store: Store
 async def test_a_parked_link_is_retried_when_a_person_says_so(store: Store) -> None:
     await kept(store)
     (claimed,) = await claim(store)
-    await store.links.settle(result(claimed, error=Rejected("no catalog")))
+    await store.claims.settle(result(claimed, error=Rejected("no catalog")))
     assert await claim(store, at=SECOND) == []
     assert await store.links.retry([claimed.link.id], NOW, lambda link, _: link) == 1
     assert len(await claim(store)) == 1
@@ -335,7 +334,7 @@ async def test_a_parked_link_is_retried_when_a_person_says_so(store: Store) -> N
 async def test_release_frees_what_a_killed_process_had_leased(store: Store) -> None:
     await kept(store)
     await claim(store)
-    assert await store.links.release(NOW + 60 * SECOND) == 1
+    assert await store.claims.release(NOW + 60 * SECOND) == 1
     (again,) = await claim(store)
     assert (again.step, again.link.safe_at) == (Step.FIND, NOW + 60 * SECOND)
 
@@ -363,7 +362,7 @@ async def test_a_link_with_a_call_under_way_is_not_forgotten(store: Store) -> No
 async def test_forgetting_the_last_link_forgets_the_ticket(store: Store) -> None:
     link = await kept(store)
     (claimed,) = await claim(store)
-    await store.links.settle(result(claimed, task=7))
+    await store.claims.settle(result(claimed, task=7))
     assert await store.links.forget(link.id)
     assert not await store.links.forget(link.id)
     async with store.database.writing() as connection:

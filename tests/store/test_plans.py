@@ -96,9 +96,9 @@ async def all_day(store: Store) -> None:
         known = await store.links.known(connection, refs, NOW)
         await store.links.keep(connection, {ref: snapshot for ref, (snapshot, _) in known.items()}, NOW)
         await store.links.save(connection, [link for _, link in known.values() if link is not None], NOW)
-    await store.links.outlook(DESTINATION, NOW)
-    for claimed in await store.links.claim(DESTINATION, 2, NOW, TERMS, [LinkId(99)]):
-        await store.links.settle(result(claimed, task=claimed.link.id))
+    await store.claims.outlook(DESTINATION, NOW)
+    for claimed in await store.claims.claim(DESTINATION, 2, NOW, TERMS, [LinkId(99)]):
+        await store.claims.settle(result(claimed, task=claimed.link.id))
     await store.watched.open("jira", 0, 100)
     await store.watched.count_open("jira")
     await store.watched.seen("jira", [ticket_id for _, ticket_id in refs])
@@ -155,8 +155,8 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
     full: Store, seen: list[tuple[str, Sequence[Any]]]
 ) -> None:
     await full.inbox.pending(Lane("jira"), 100, NOW)
-    await full.links.outlook(DESTINATION, NOW)
-    await full.links.claim(DESTINATION, 16, NOW, TERMS)
+    await full.claims.outlook(DESTINATION, NOW)
+    await full.claims.claim(DESTINATION, 16, NOW, TERMS)
     await full.watched.open("jira", MANY // 200, 100)
     await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
     async with full.database.writing() as connection:
