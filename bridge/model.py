@@ -25,7 +25,7 @@ OWN = "@"
 """How names in `Facts` begin that are the bridge's; no tracker's field does."""
 
 
-def without_our_names(facts: Facts) -> dict[str, Any]:
+def fields_of(facts: Facts) -> dict[str, Any]:
     """The tracker's raw fields among facts."""
     fields = dict(facts)
     for name in (KEY, URL, EVENT, DELETED):

@@ -11,7 +11,7 @@ from bridge import templates
 from bridge.config import Config
 from bridge.config import Route as RouteConfig
 from bridge.errors import Problem, TemplateError
-from bridge.model import ASSIGNEE, EVENT, Completion, Facts, Folder, Policy, TaskRequest, Ticket, without_our_names
+from bridge.model import ASSIGNEE, EVENT, Completion, Facts, Folder, Policy, TaskRequest, Ticket, fields_of
 from bridge.templates import Render, Scope, as_text
 
 PRIORITIES = ("Low", "Medium", "High", "Critical")
@@ -39,7 +39,7 @@ class View:
         """The names that a template may use."""
         return {
             "ticket": {name: getattr(self.ticket, name) for name in _TICKET_NAMES},
-            "fields": without_our_names(self.facts),
+            "fields": fields_of(self.facts),
             "source": self.source,
             "event": self.facts.get(EVENT, ""),
         }

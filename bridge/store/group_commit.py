@@ -15,6 +15,7 @@ _FEW = 4
 """Items of one commit. More than these come only while many senders wait at once."""
 
 _MOMENT_S = 0.05
+"""Longer than a commit of many takes: a crowd that is still there has shown itself again by then."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

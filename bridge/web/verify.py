@@ -58,14 +58,14 @@ class Verifier:
         """The digest in `sha256=…`; a header of another name may leave the method out."""
         value = headers.get(self._header.lower(), "").strip()
         method, found, digest = value.partition("=")
-        method = method.strip().lower()
+        method, digest = method.strip().lower(), digest.strip()
         if self._header != SIGNATURE and (not found or method != _METHOD):
             method, digest = _METHOD, value
         if not digest:
             raise Refused(f"the {self._header} header is missing: give the webhook its secret in the tracker")
         if method != _METHOD:
             raise Refused(f"{self._header} uses another method; only sha256 is accepted")
-        return digest.strip()
+        return digest
 
     def _compare(self, sent: bytes, *, where: str, remedy: str) -> None:
         """Tells a token that is missing from one that is wrong: which of the two it is, the sender knows anyway."""
