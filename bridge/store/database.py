@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Executable, Insert, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import BridgeError, ConstraintViolated, Deadlock, StoreUnavailable, Unstorable
-from bridge.store.driver import Answer, Engine, Running
+from bridge.store.checkpoints import Checkpoints
+from bridge.store.driver import Answer, Driver, Engine, Running
 from bridge.store.pool import Pool
-from bridge.store.sqlite import Sqlite
+from bridge.store.sqlite import Sqlite, SqliteConnection
 from bridge.store.statements import Rows, Statements
 
 LOCK_TIMEOUT_S = 5
@@ -80,14 +81,15 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.display = self.url.render_as_string(hide_password=True)
         self._file = _File(Path(self.url.database or "")) if self.is_sqlite else None
-        self._engine = self._opened(command_timeout, beside=beside)
+        self._engine = self._opened(command_timeout)
         self._statements = Statements(self._engine.dialect)
         self._writers = Pool(self._engine.connect, 1 if self.is_sqlite else 10, 2 * LOCK_TIMEOUT_S)
         self._readers = Pool(self._engine.connect, 4, 2 * LOCK_TIMEOUT_S) if self.is_sqlite else self._writers
+        self._checkpoints = Checkpoints(self._engine) if isinstance(self._engine, Sqlite) and not beside else None
 
-    def _opened(self, command_timeout: timedelta | None, *, beside: bool) -> Engine:
+    def _opened(self, command_timeout: timedelta | None) -> Engine:
         if self.is_sqlite:
-            return Sqlite(self.url, LOCK_TIMEOUT_S, beside=beside)
+            return Sqlite(self.url, LOCK_TIMEOUT_S)
         from bridge.store.postgresql import PostgreSQL  # noqa: PLC0415 - SQLite does not need its driver
 
         return PostgreSQL(self.url, LOCK_TIMEOUT_S, command_timeout)
@@ -95,16 +97,15 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """A transaction that is durable when the block has ended well, and undone otherwise."""
-        with self.translating():
-            async with self._writers.connection() as driver:
-                await driver.begin()
-                try:
-                    yield Connection(driver, self._statements)
-                except BaseException:
-                    with suppress(Exception):  # the first error says more; the connection is not used again
-                        await driver.rollback()
-                    raise
-                await driver.commit()
+        async with self._writer() as driver:
+            await driver.begin()
+            try:
+                yield Connection(driver, self._statements)
+            except BaseException:
+                with suppress(Exception):  # the first error says more; the connection is not used again
+                    await driver.rollback()
+                raise
+            await driver.commit()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -118,17 +119,15 @@ class Database:
 
         Whoever is cancelled meanwhile does not know whether it is done.
         """
-        with self.translating():
-            async with self._writers.connection() as driver:
-                return await driver.transact(lambda running: work(Connection(running, self._statements)))
+        async with self._writer() as driver:
+            return await driver.transact(lambda running: work(Connection(running, self._statements)))
 
     async def write_once(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Run one statement for these rows, durably: on PostgreSQL it is its own transaction, without a BEGIN and a COMMIT."""
         if self.is_sqlite:
             return await self.write(lambda connection: connection.execute(statement, rows))
-        with self.translating():
-            async with self._writers.connection() as driver:
-                return await Connection(driver, self._statements).execute(statement, rows)
+        async with self._writer() as driver:
+            return await Connection(driver, self._statements).execute(statement, rows)
 
     async def read(self, work: Work[Done]) -> Done:
         """`reading` for such work."""
@@ -153,6 +152,15 @@ class Database:
         """The engine's INSERT, for its `on_conflict_…`."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
+    @asynccontextmanager
+    async def _writer(self) -> AsyncIterator[Driver]:
+        """A connection that writes, for one transaction."""
+        with self.translating():
+            async with self._writers.connection() as driver:
+                yield driver
+                if self._checkpoints is not None:
+                    self._checkpoints.committed(cast("SqliteConnection", driver))
+
     @contextmanager
     def translating(self) -> Iterator[None]:
         """The database's errors as ours, in the driver's own words and without the statement."""
@@ -169,6 +177,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         await self._writers.close()
         await self._readers.close()
 

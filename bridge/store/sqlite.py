@@ -15,24 +15,32 @@ from bridge.store.driver import Answer, Done, Running, Values
 _BEGIN = "BEGIN IMMEDIATE"
 """A transaction that writes waits at its beginning for the others, and meets no lock halfway."""
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 NO_CHECKPOINT = "wal_autocheckpoint=0"
-"""Commit into the write-ahead log and leave it there: see `Sqlite`."""
+"""Commit into the write-ahead log and leave it there: `bridge.store.checkpoints` moves it."""
+
+_CHECKPOINT = "wal_autocheckpoint=1"
+
+LONGEST_LOG = 64 * 1024 * 1024
+"""Bytes that the write-ahead log keeps when it begins anew: it is longer only while more than these wait to be moved."""
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",  # what a statement may have to undo would be written into a file of its own, a page for every row
+    NO_CHECKPOINT,
+    f"journal_size_limit={LONGEST_LOG}",
+)
 
 
 class Sqlite:
-    """An SQLite file. What is not in a transaction is committed by itself.
+    """An SQLite file. What is not in a transaction is committed by itself."""
 
-    Whoever is `beside` the service leaves it to it to move the write-ahead log into the file. Before 3.51.3 SQLite can lose commits
-    when two connections do so at the same moment (https://sqlite.org/wal.html#the_wal_reset_bug).
-    """
-
-    def __init__(self, url: URL, lock_timeout_s: float, *, beside: bool = False) -> None:
+    def __init__(self, url: URL, lock_timeout_s: float) -> None:
         dialect = url.set(drivername="sqlite+pysqlite").get_dialect()
         self.dialect = dialect()
-        (self._path,), options = self.dialect.create_connect_args(url)
+        (self.path,), options = self.dialect.create_connect_args(url)
         self._options = {**options, "isolation_level": None, "check_same_thread": False, "timeout": lock_timeout_s}
-        self._pragmas = (*_PRAGMAS, NO_CHECKPOINT) if beside else _PRAGMAS
 
     async def connect(self) -> "SqliteConnection":
         """A connection to the file; it is made if there is none."""
@@ -49,8 +57,8 @@ class Sqlite:
         return StoreUnavailable if isinstance(error, sqlite3.Error) else None
 
     def _open(self) -> sqlite3.Connection:
-        driver: sqlite3.Connection = sqlite3.connect(self._path, **self._options)
-        for pragma in self._pragmas:
+        driver: sqlite3.Connection = sqlite3.connect(self.path, **self._options)
+        for pragma in _PRAGMAS:
             driver.execute(f"PRAGMA {pragma}").close()
         return driver
 
@@ -62,6 +70,21 @@ class SqliteConnection:
         self._driver = driver
         self._begins = False
         self._sent = self._done = 0
+        self._copied = 0
+        self._finishes_checkpoint = False
+
+    @property
+    def uncopied(self) -> int:
+        """Rows that it has changed since the write-ahead log was last moved into the file; 0 while the next commit is to finish that."""
+        return 0 if self._finishes_checkpoint else self._driver.total_changes - self._copied
+
+    def copied(self) -> None:
+        """The log was moved into the file, or is to be moved later."""
+        self._copied = self._driver.total_changes
+
+    def finish_checkpoint(self) -> None:
+        """The next commit is to move what is left of the log, so that it begins anew."""
+        self._finishes_checkpoint = True
 
     async def begin(self) -> None:
         """The next statement begins a transaction that writes."""
@@ -82,7 +105,7 @@ class SqliteConnection:
         """Commit, if anything was begun."""
         self._begins = False
         if not self.is_idle():
-            await self._trip(sqlite3.Connection.commit)
+            await self._trip(self._commit)
 
     async def rollback(self) -> None:
         """Undo, if anything was begun."""
@@ -92,7 +115,7 @@ class SqliteConnection:
 
     async def transact(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
         """One trip: on the thread, statements are there at once."""
-        return await self._trip(lambda driver: _transact(driver, work))
+        return await self._trip(lambda driver: self._transact(driver, work))
 
     async def together(self, work: Callable[[Running], Awaitable[Done]]) -> Done:
         """One trip without a transaction."""
@@ -105,6 +128,28 @@ class SqliteConnection:
     async def close(self) -> None:
         """Close it, after what runs on it."""
         await self._driver.close()
+
+    def _transact(self, driver: sqlite3.Connection, work: Callable[[Running], Awaitable[Done]]) -> Done:
+        driver.execute(_BEGIN).close()
+        try:
+            done = _at_once(work(OnTheThread(driver)))
+        except BaseException:
+            driver.rollback()
+            raise
+        self._commit(driver)
+        return done
+
+    def _commit(self, driver: sqlite3.Connection) -> None:
+        if not self._finishes_checkpoint:
+            driver.commit()
+            return
+        driver.execute(f"PRAGMA {_CHECKPOINT}").close()
+        try:
+            driver.commit()
+        finally:
+            driver.execute(f"PRAGMA {NO_CHECKPOINT}").close()
+        self.copied()
+        self._finishes_checkpoint = False
 
     async def _trip(self, do: Callable[[sqlite3.Connection], Done]) -> Done:
         self._sent += 1
@@ -144,17 +189,6 @@ def _run(driver: sqlite3.Connection, sql: str, values: Sequence[Values], returns
         return Answer([column[0] for column in cursor.description or ()], rows, changed)
     finally:
         cursor.close()
-
-
-def _transact(driver: sqlite3.Connection, work: Callable[[Running], Awaitable[Done]]) -> Done:
-    driver.execute(_BEGIN).close()
-    try:
-        done = _at_once(work(OnTheThread(driver)))
-    except BaseException:
-        driver.rollback()
-        raise
-    driver.commit()
-    return done
 
 
 def _at_once(work: Awaitable[Done]) -> Done:

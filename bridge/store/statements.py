@@ -23,6 +23,9 @@ _KEPT = 256
 _AT_ONCE = 64
 """Rows of one INSERT: more make it no cheaper, and engines bound how many values a statement takes."""
 
+_NO_VALUE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What a value raises that cannot be put in."""
+
 _Processor = Callable[[Any], Any]
 
 
@@ -50,8 +53,17 @@ class Sql:
             given.update(zip(places, _flat(given[name], len(places)), strict=True))
         try:
             return tuple([given[name] if process is None else process(given[name]) for name, process in self.names])
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise Unstorable(f"the database cannot hold it: {error}") from error
+        except _NO_VALUE as error:
+            raise _unstorable(error) from error
+
+    def columns(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
+        """The values of many rows, column by column. Raises `Unstorable`."""
+        try:
+            for name, process in self.names:
+                values = [row[name] for row in rows] if name in rows[0] else [self.defaults[name]] * len(rows)
+                yield values if process is None else list(map(process, values))
+        except _NO_VALUE as error:
+            raise _unstorable(error) from error
 
 
 class Statement:
@@ -127,10 +139,11 @@ class Statements:
         """Texts that insert many rows each, with all their values: a statement costs more than a row does."""
         one = self.of(statement, rows[0]).sql(rows[0])
         names = tuple([name for name, _ in one.names])
-        values = [one.values(row) for row in rows]
+        columns = one.columns(rows)
         if self.dialect.name == "postgresql":
-            yield self._inserts(statement, names, None), [list(column) for column in zip(*values, strict=True)]
+            yield self._inserts(statement, names, None), list(columns)
             return
+        values = list(zip(*columns, strict=True))
         done = 0
         while done < len(rows):
             size = min(1 << (len(rows) - done).bit_length() - 1, _AT_ONCE)
@@ -145,6 +158,10 @@ class Statements:
         arrays = [bindparam(name, type_=ARRAY(_plain(statement.table.c[name].type))) for name in names]
         unnested = func.unnest(*arrays).table_valued(*names).render_derived()
         return str(statement.from_select(list(names), select(*unnested.c)).compile(dialect=self.dialect))
+
+
+def _unstorable(error: Exception) -> Unstorable:
+    return Unstorable(f"the database cannot hold it: {error}")
 
 
 def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:

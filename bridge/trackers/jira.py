@@ -5,7 +5,6 @@ same rules: find the issue, take its raw fields as facts, and judge it by its st
 webhook pages, and bodies that real Jiras sent.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +16,7 @@ from bridge.config import JiraSource
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object, read_part
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, as_object, as_text, clean, milliseconds, version
+from bridge.trackers.values import as_email, as_object, as_text, clean, fingerprint, milliseconds, version
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
@@ -158,8 +157,8 @@ def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, receiv
 
 def _key(identifier: str, body: bytes) -> str:
     if identifier:
-        return f"id:{hashlib.sha256(identifier.encode()).hexdigest()}"
-    return f"body:{hashlib.sha256(body).hexdigest()}"
+        return f"id:{fingerprint(identifier.encode())}"
+    return f"body:{fingerprint(body)}"
 
 
 def _event(message: Mapping[str, Any]) -> str:

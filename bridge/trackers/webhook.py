@@ -3,7 +3,6 @@
 Whatever a template cannot read parks the delivery, with the template's key in the reason; it can be replayed after the correction.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +14,7 @@ from bridge.errors import Problem, TemplateError
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, clean, milliseconds, version
+from bridge.trackers.values import as_email, clean, fingerprint, milliseconds, version
 
 NAMES: templates.Names = {"fields": None}
 """What the templates of `ticket` see."""
@@ -46,9 +45,8 @@ class Webhook:
         """
         del headers
         message = read_object(body)
-        digest = hashlib.sha256(body).hexdigest()
         again = "" if self._tells_time(message) else f":{received_at.timestamp()}"
-        return [Recognised(event="webhook", ticket_id=None, dedupe_key=f"body:{digest}{again}", body=body)]
+        return [Recognised(event="webhook", ticket_id=None, dedupe_key=f"body:{fingerprint(body)}{again}", body=body)]
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What a body says. Raises `TemplateError`."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from bridge.errors import StoreUnavailable, Unstorable
-from bridge.store import Database, Store, database, revisions, upgrade
+from bridge.store import Database, Store, checkpoints, database, revisions, upgrade
 from bridge.store.group_commit import GroupCommit
 from bridge.store.migrate import migrating
 from bridge.store.tables import metadata
@@ -49,7 +50,9 @@ async def test_a_commit_on_sqlite_reaches_the_disk_before_it_returns(tmp_path: P
     await opened.close()
 
 
-async def test_a_command_beside_the_service_leaves_the_log_to_it(tmp_path: Path) -> None:
+async def test_a_command_beside_the_service_leaves_the_log_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two connections that move the write-ahead log into the file at the same moment can lose a commit, before SQLite 3.51.3."""
     file = tmp_path / "bridge.db"
     service = Database(f"sqlite:///{file}")
@@ -59,10 +62,54 @@ async def test_a_command_beside_the_service_leaves_the_log_to_it(tmp_path: Path)
     before = file.stat().st_size
     await Store(command).inbox.append([delivery(2, body=os.urandom(8_000_000))])
     assert file.stat().st_size == before
+    monkeypatch.setattr(checkpoints, "CHANGES", 1)
     await Store(service).inbox.append([delivery(3)])
+    await service.close()  # which waits for what is copied
     assert file.stat().st_size > before + 8_000_000
     await command.close()
-    await service.close()
+
+
+async def test_the_log_begins_anew_while_more_and_more_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHANGES", 100)
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    inbox, numbers = Store(opened).inbox, count(1)
+    while _checkpoints(tmp_path / "bridge.db-wal") < 3:
+        await inbox.append([delivery(next(numbers), body=os.urandom(2000)) for _ in range(20)])
+    assert (tmp_path / "bridge.db").stat().st_size > 300 * 2000
+    await opened.close()
+
+
+def _checkpoints(log: Path) -> int:
+    """How often a write-ahead log has begun anew: https://sqlite.org/fileformat2.html#the_write_ahead_log."""
+    return int.from_bytes(log.read_bytes()[12:16], "big")
+
+
+async def test_a_log_that_is_too_long_is_copied_whatever_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "LONGEST_LOG", 1_000_000)
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    inbox, numbers = Store(opened).inbox, count(1)
+    await inbox.append([delivery(next(numbers), body=os.urandom(2_000_000))])
+    while _checkpoints(tmp_path / "bridge.db-wal") < 1:
+        await inbox.append([delivery(next(numbers))])
+    await opened.close()
+
+
+async def test_a_log_that_cannot_be_copied_grows_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHANGES", 1)
+    opened = Database(f"sqlite:///{tmp_path}/bridge.db")
+    await upgrade(opened)
+    monkeypatch.setattr(checkpoints, "_COPY", "PRAGMA wal_checkpoint(PASSIVE); no statement")
+    assert await Store(opened).inbox.append([delivery(1)]) == [1]
+    await opened.close()
+    assert "cannot be moved into the database file" in capsys.readouterr().out
 
 
 async def test_a_locked_database_is_unavailable_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,65 @@
+"""Checkpoints: SQLite's write-ahead log is moved into the file beside the commits, not at the end of one that everybody waits for.
+
+A connection of its own copies what thousands of changes have left in the log, while more is committed. The next commit then copies
+what has come meanwhile, as it would by SQLite's own rule, and the log begins anew.
+
+Copying never begins when there is nothing to copy: that, while another connection commits, is what can lose commits before SQLite
+3.51.3 (https://sqlite.org/wal.html#the_wal_reset_bug). So it begins after a commit that nothing has copied, and once at a time.
+"""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import structlog
+
+from bridge.store.sqlite import LONGEST_LOG, Sqlite, SqliteConnection
+
+CHANGES = 5000
+"""Rows that are changed before the log is copied: some 40 MB of it. The fewer times a page is copied, the better."""
+
+_COPY = "PRAGMA wal_checkpoint(PASSIVE)"
+"""As much as can be copied without waiting for anybody, and with nobody waiting."""
+
+_log = structlog.get_logger()
+
+
+class Checkpoints:
+    """Moves the log of one file."""
+
+    def __init__(self, sqlite: Sqlite) -> None:
+        self._sqlite = sqlite
+        self._log = Path(f"{sqlite.path}-wal")
+        self._connection: SqliteConnection | None = None
+        self._copying: asyncio.Task[None] | None = None
+
+    def committed(self, writer: SqliteConnection) -> None:
+        """To be told after every commit of the connection that writes."""
+        if self._copying is None and (writer.uncopied >= CHANGES or (writer.uncopied and self._is_long())):
+            self._copying = asyncio.create_task(self._copy(writer))
+
+    async def close(self) -> None:
+        """Let what is under way end."""
+        if self._copying is not None:
+            await self._copying
+        if self._connection is not None:
+            await self._connection.close()
+
+    def _is_long(self) -> bool:
+        """Few changes may be large, and other processes make changes too."""
+        try:
+            return self._log.stat().st_size > LONGEST_LOG
+        except OSError:
+            return False
+
+    async def _copy(self, writer: SqliteConnection) -> None:
+        try:
+            self._connection = self._connection or await self._sqlite.connect()
+            await self._connection.run(_COPY, [()], returns=True)
+        except sqlite3.Error as error:
+            _log.warning("the write-ahead log cannot be moved into the database file; it grows", error=str(error))
+            writer.copied()  # it is tried again, but not at every commit
+        else:
+            writer.finish_checkpoint()
+        finally:
+            self._copying = None
