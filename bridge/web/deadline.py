@@ -1,43 +1,27 @@
-"""A deadline that many share: one timer for all who wait, because nearly none of them waits for long.
-
-`asyncio.timeout` makes two coroutines and a timer for each, which would cost a webhook as much as its signature.
-"""
+"""`asyncio.timeout` for the busy path, where that one costs as much as the signature: it is two coroutines and a timer made by hand."""
 
 import asyncio
-from typing import Any
+from typing import Self
 
 
 class Deadline:
-    """A block of a task is to end within so many seconds. What it awaits then is cancelled, and `TimeoutError` raised."""
+    """The block is to end within so many seconds. What it awaits then is cancelled, and `TimeoutError` raised. Entered in a task."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ends: dict[asyncio.Task[Any] | None, float] = {}  # as all have equally long, in the order of their ends
-        self._timer: asyncio.TimerHandle | None = None
+        self._passed = False
 
-    def __enter__(self) -> None:
-        ends = asyncio.get_running_loop().time() + self._seconds
-        self._ends[asyncio.current_task()] = ends
-        if self._timer is None:
-            self._set(ends)
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._pass)
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        task = asyncio.current_task()
-        is_late = self._ends.pop(task, None) is None
-        if is_late and task is not None and task.uncancel() == 0 and kind is asyncio.CancelledError:
+        self._timer.cancel()
+        if self._passed and self._task is not None and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise TimeoutError from error  # nobody else has cancelled it
 
-    def _set(self, ends: float) -> None:
-        self._timer = asyncio.get_running_loop().call_at(ends, self._pass)
-
     def _pass(self) -> None:
-        """Cancel whose time has passed, and wait for the next one's."""
-        self._timer = None
-        now = asyncio.get_running_loop().time()
-        for task, ends in list(self._ends.items()):
-            if ends > now:
-                self._set(ends)
-                return
-            del self._ends[task]
-            if task is not None:
-                task.cancel()
+        self._passed = True
+        if self._task is not None:
+            self._task.cancel()

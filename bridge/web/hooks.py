@@ -112,7 +112,6 @@ class Receiver:
         self._max_body_bytes = max_body_bytes
         self._room = room
         self._metrics = metrics
-        self._deadline = Deadline(BODY_WITHIN_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /hooks/{source}`, and `POST /hooks/{source}/{token}` where the path proves the sender."""
@@ -154,7 +153,7 @@ class Receiver:
             raise TooLarge
         size, more = 0, True
         try:
-            with self._deadline:
+            with Deadline(BODY_WITHIN_S):
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
