@@ -8,9 +8,9 @@ from functools import cache, lru_cache, partial
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from bridge.remote.broken import broken
+from bridge.remote.transport import Transport
 
 _KEPT_URLS = 64
 """The busy ones are few, and httpx takes long to read one."""
@@ -30,8 +30,7 @@ class Server:
         self.who = who
         self.url = url
         self._timeout = timeout
-        self._transport = transport or AiohttpTransport(_tls(), limits=httpx.Limits(max_connections=connections))
-        self._extensions = {"timeout": httpx.Timeout(timeout.total_seconds()).as_dict()}
+        self._transport = transport or Transport(_tls(), connections, timeout.total_seconds())
         self._url = lru_cache(_KEPT_URLS)(partial(_absolute, url))
         self.client = httpx.AsyncClient(
             base_url=f"{url}/",
@@ -62,7 +61,6 @@ class Server:
                         self._url(path),
                         headers=[*self.client.headers.raw, *_raw(headers or {})],
                         content=content,
-                        extensions=self._extensions,
                     )
                 )
         except TimeoutError as error:

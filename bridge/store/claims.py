@@ -1,13 +1,13 @@
 """Claims: which links a worker takes a step of, with a lease and a fencing token, and what came of it, with the audit trail."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Integer, Row, and_, bindparam, exists, func, insert, or_, select, update
 
 from bridge.errors import BridgeError, ConstraintViolated, Rejected, StoreUnavailable
 from bridge.fold import Snapshot
@@ -65,7 +65,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`."""
+    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`.
+
+    Nothing is claimed of a destination that is paused.
+    """
 
     destination: str
     limit: int
@@ -81,6 +84,20 @@ class Claim:
     claimed: list[Claimed]
     idle: list[Link]
     to_reopen: list[Link]
+
+    @property
+    def changed(self) -> list[Link]:
+        """The links that are to be written."""
+        return [*self.idle, *(each.link for each in self.claimed)]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of a turn: its results' links, what was claimed, and what is known of the destination if there is no more to do."""
+
+    settled: Sequence[Link | None]
+    claim: Claim | None = None
+    outlook: Outlook | None = None
 
 
 class Claims:
@@ -108,31 +125,19 @@ class Claims:
         that needs no call (a new generation) is taken here.
         """
         wish = Wish(destination, limit, now, terms, under_way)
-        claim = await self._database.write(lambda connection: self._claim(connection, wish))
+
+        async def work(connection: Connection) -> Claim:
+            claim = _judged(await connection.execute(_CLAIM, _wanted(wish)), wish)
+            await self._links.save_work(connection, claim.changed, now)
+            return claim
+
+        claim = await self._database.write(work)
         reopened: list[Link] = []
         with suppress(StoreUnavailable):  # what is to be reopened is due as before
             reopened = await self._reopen(claim.to_reopen, now, terms.reopen)
         if claim.idle or reopened:
             self._on_due()
         return claim.claimed
-
-    async def _claim(self, connection: Connection, wish: Wish) -> Claim:
-        parameters = {
-            "destination": wish.destination,
-            "now": wish.now,
-            "limit": wish.limit,
-            "under_way": list(wish.under_way),
-        }
-        rows = await connection.execute(_CLAIM, parameters)
-        planned = [(link, plan(link)) for link in map(link_of, rows)]
-        idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
-        claimed = [
-            Claimed(_leased(link, step, wish.now, wish.terms), step)
-            for link, step in planned
-            if step is not None and step is not Step.REOPEN
-        ]
-        await self._links.save_work(connection, [*idle, *(each.link for each in claimed)], wish.now)
-        return Claim(claimed, idle, [link for link, step in planned if step is Step.REOPEN])
 
     async def _reopen(self, wanted: Sequence[Link], now: datetime, reopen: Reopen) -> list[Link]:
         """End these generations and begin the next ones, where that is still to be done; what cannot be rendered is parked.
@@ -186,43 +191,36 @@ class Claims:
         return settled if isinstance(settled, Link) else None
 
     async def _take_turn(self, asked: Sequence[Result | None]) -> Sequence[Link | Outlook | None]:
-        """Write results and claim what their worker would claim next, in one transaction: a commit costs more than both."""
+        """Write results and claim what their worker would claim next, in one transaction: a commit costs more than both.
+
+        What a result makes due at once is claimed by the next turn: everything is read before anything is written.
+        """
         results = [result for result in asked if result is not None]
         wish = self._wish(results)
 
-        async def work(connection: Connection) -> tuple[Sequence[Link | None], Outlook | None, Claim | None]:
-            settled = await self._settle(connection, results) if results else []
-            if wish is None:
-                return settled, None, None
-            outlook = await _outlook(connection, wish.destination, wish.now)
-            is_due = outlook.pause is None and outlook.next_due is not None and outlook.next_due <= wish.now
-            return settled, outlook, await self._claim(connection, wish) if is_due else None
+        async def work(connection: Connection) -> Turn:
+            current = await _current(connection, results) if results else {}
+            claim = _judged(await connection.execute(_CLAIM_UNLESS_PAUSED, _wanted(wish)), wish) if wish else None
+            settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
+            changed = [link for link in settled if link is not None] + (claim.changed if claim else [])
+            times = [result.outcome.finished_at for result in results] + ([wish.now] if wish else [])
+            await self._links.save_work(connection, changed, max(times))
+            held = (result for result in results if result.claimed.link.id in current)
+            await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
+            return Turn(settled, claim, await _after(connection, wish, claim) if wish and claim else None)
 
-        outlook: Outlook | None = None
-        claim: Claim | None = None
+        turn = Turn([])
         try:
-            settled, outlook, claim = await self._database.write(work) if results or wish else ([], None, None)
+            if results or wish:
+                turn = await self._database.write(work)
         finally:
             if wish is not None:
-                self._on_claimed(claim.claimed if claim else [] if outlook else None)
-        if outlook is not None and (outlook.pause or (claim and claim.to_reopen)):
-            outlook = None
-        claimed = {each.link.id for each in claim.claimed} if claim else set()
-        others = any(link and link.due_at is not None and link.id not in claimed for link in settled)
-        if others or (wish and outlook is None) or (claim and claim.idle):
+                self._on_claimed(turn.claim.claimed if turn.claim else None)
+        goes_on = any(link and link.due_at is not None for link in turn.settled)
+        if goes_on or (turn.claim and (turn.claim.idle or turn.outlook is None)):
             self._on_due()
-        of_results = iter(settled)
-        return [outlook if result is None else next(of_results) for result in asked]
-
-    async def _settle(self, connection: Connection, results: Sequence[Result]) -> Sequence[Link | None]:
-        ids = [result.claimed.link.id for result in results]
-        current = {link.id: link for link in map(link_of, await connection.execute(LOCK, {"ids": ids}))}
-        settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
-        now = max(result.outcome.finished_at for result in results)
-        await self._links.save_work(connection, [link for link in settled if link is not None], now)
-        held = (result for result in results if result.claimed.link.id in current)
-        await many(connection, _INSERT_ATTEMPT, map(_attempt_row, held))
-        return settled
+        of_results = iter(turn.settled)
+        return [turn.outlook if result is None else next(of_results) for result in asked]
 
     async def release(self, safe_at: datetime) -> int:
         """Free every lease: for the start of the only process on a database, whose predecessor may have been killed.
@@ -249,6 +247,43 @@ _CLAIM = (
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )
+_CLAIM_UNLESS_PAUSED = _CLAIM.where(~exists().where(pauses.c.destination == bindparam("destination")))
+
+
+def _wanted(wish: Wish) -> dict[str, Any]:
+    return {
+        "destination": wish.destination,
+        "now": wish.now,
+        "limit": wish.limit,
+        "under_way": list(wish.under_way),
+    }
+
+
+def _judged(due: Iterable[Row[Any]], wish: Wish) -> Claim:
+    planned = [(link, plan(link)) for link in map(link_of, due)]
+    idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
+    claimed = [
+        Claimed(_leased(link, step, wish.now, wish.terms), step)
+        for link, step in planned
+        if step is not None and step is not Step.REOPEN
+    ]
+    return Claim(claimed, idle, [link for link, step in planned if step is Step.REOPEN])
+
+
+async def _after(connection: Connection, wish: Wish, claim: Claim) -> Outlook | None:
+    """The outlook after a claim; None if there is something that a turn cannot do: begin a new generation, or wait for a pause."""
+    if claim.to_reopen:
+        return None
+    if claim.changed:
+        return Outlook(None, wish.now)
+    outlook = await _outlook(connection, wish.destination, wish.now)
+    return None if outlook.pause else outlook
+
+
+async def _current(connection: Connection, results: Sequence[Result]) -> dict[int, Link]:
+    """The links of these results as they are now, locked."""
+    ids = [result.claimed.link.id for result in results]
+    return {link.id: link for link in map(link_of, await connection.execute(LOCK, {"ids": ids}))}
 
 
 async def _outlook(connection: Connection, destination: str, now: datetime) -> Outlook:

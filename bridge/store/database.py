@@ -21,7 +21,7 @@ from bridge.store.checkpoints import Checkpoints
 from bridge.store.driver import Answer, Driver, Engine, Running
 from bridge.store.pool import Pool
 from bridge.store.sqlite import Sqlite, SqliteConnection
-from bridge.store.statements import Rows, Statements
+from bridge.store.statements import Rows, Statements, Updates
 
 LOCK_TIMEOUT_S = 5
 """How long a transaction waits for another process's lock before its caller is told that the store is not available."""
@@ -57,6 +57,14 @@ class Connection:
         sql = compiled.sql(every[0])
         answer = await self.driver.run(sql.text, [sql.values(each) for each in every], returns=compiled.returns)
         return compiled.rows(*answer)
+
+    async def update(self, updates: Updates, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Update rows: on PostgreSQL with one statement for all, on SQLite, which is no trip away, with one for each."""
+        if len(rows) == 1 or self._statements.dialect.name != "postgresql":
+            await self.execute(updates.one, rows)
+        else:
+            sql, values = self._statements.update(updates, rows)
+            await self.driver.run(sql, [values], returns=False)
 
     async def _insert(self, statement: Insert, rows: Sequence[Mapping[str, Any]], *, returns: bool) -> Answer:
         answers = [
@@ -219,8 +227,12 @@ def _words(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-async def many(connection: Connection, statement: Executable, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Run a statement for every row; none is fine."""
-    parameters = list(rows)
-    if parameters:
-        await connection.execute(statement, parameters)
+async def many(connection: Connection, statement: Insert | Updates, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert or update every row; none is fine."""
+    given = list(rows)
+    if not given:
+        return
+    if isinstance(statement, Updates):
+        await connection.update(statement, given)
+    else:
+        await connection.execute(statement, given)

@@ -30,6 +30,7 @@ from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
 from bridge.store.records import delivery_of
 from bridge.store.signals import Signals
+from bridge.store.statements import Updates
 from bridge.store.tables import deliveries
 
 _Key = tuple[str, str]
@@ -180,7 +181,7 @@ class Inbox:
 
     async def judge(self, connection: Connection, verdicts: Sequence[Verdict]) -> None:
         """Write what became of deliveries."""
-        rows = ({"of": v.id, "to": v.state, "why": v.reason, "ticket": v.ticket_id} for v in verdicts)
+        rows = ({"of": v.id, "state": v.state, "reason": v.reason, "ticket_id": v.ticket_id} for v in verdicts)
         await many(connection, _JUDGE, rows)
 
     async def get(self, delivery_id: int) -> Delivery | None:
@@ -296,11 +297,7 @@ def _sizes(lane: Lane) -> Select[Any]:
 _ONE_OF = deliveries.c.id.in_(bindparam("ids", expanding=True))
 _WHOLE = _pending(*deliveries.c).where(_ONE_OF).order_by(deliveries.c.id)
 _LOCKED = _pending(deliveries.c.id).where(_ONE_OF).with_for_update(skip_locked=True)
-_JUDGE = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("of"))
-    .values(state=bindparam("to"), reason=bindparam("why"), ticket_id=bindparam("ticket"))
-)
+_JUDGE = Updates(deliveries, ("state", "reason", "ticket_id"))
 
 
 def _filtered(wanted: DeliveryFilter) -> Select[Any]:

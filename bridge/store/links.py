@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     Select,
-    Update,
     and_,
     bindparam,
     delete,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
-    update,
 )
 
 from bridge.errors import Rejected
@@ -31,6 +29,7 @@ from bridge.store.database import Connection, Database, many
 from bridge.store.records import WORK, link_of, row_of, snapshot_of, work_of
 from bridge.store.refs import TicketRef, of_tickets, these
 from bridge.store.signals import Signals
+from bridge.store.statements import Updates
 from bridge.store.tables import attempts, links, tickets
 
 
@@ -209,15 +208,6 @@ class Links:
             return (await connection.execute(of)).rowcount
 
 
-def _update(names: Iterable[str]) -> Update:
-    """Writes these columns of one link."""
-    return (
-        update(links)
-        .where(links.c.id == bindparam("of"))
-        .values({name: bindparam(name) for name in names if name != "id"})
-    )
-
-
 _SNAPSHOTS = (
     select(tickets).where(of_tickets(tickets)).order_by(tickets.c.source, tickets.c.ticket_id).with_for_update()
 )
@@ -225,8 +215,8 @@ _GENERATIONS = select(links).where(of_tickets(links)).order_by(links.c.id).with_
 _ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).order_by(links.c.id)
 LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
-_UPDATE = _update(links.columns.keys())
-_UPDATE_WORK = _update(WORK)
+_UPDATE = Updates(links, [column.key for column in links.columns if column.key != "id"])
+_UPDATE_WORK = Updates(links, WORK)
 
 
 def _filtered(wanted: LinkFilter, now: datetime) -> Select[Any]:

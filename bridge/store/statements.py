@@ -10,7 +10,21 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ARRAY, BindParameter, Dialect, Executable, Insert, TextClause, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Dialect,
+    Executable,
+    Insert,
+    Table,
+    TableValuedAlias,
+    TextClause,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -123,6 +137,16 @@ class Statement:
         return None if bind is None else _implementation(bind.type, self._dialect).bind_processor(self._dialect)
 
 
+class Updates:
+    """Writes columns of rows that are known by their id: of every row a value for each of them, and the id as `of`."""
+
+    def __init__(self, table: Table, names: Iterable[str]) -> None:
+        self.table = table
+        self.names = tuple(names)
+        values: dict[str, Any] = {name: bindparam(name) for name in self.names}
+        self.one = update(table).where(table.c.id == bindparam("of")).values(values)
+
+
 class Statements:
     """The compiled statements of a dialect."""
 
@@ -130,6 +154,7 @@ class Statements:
         self.dialect = dialect
         self._compiled = lru_cache(_KEPT)(lambda statement, names: Statement(statement, names, dialect))
         self._inserts = lru_cache(_KEPT)(self._insert)
+        self._updates = lru_cache(_KEPT)(self._update)
 
     def of(self, statement: Executable, parameters: Mapping[str, Any]) -> Statement:
         """The statement for parameters of these names."""
@@ -155,9 +180,25 @@ class Statements:
         """Its text for so many rows; without a number for any, of which each column is one array."""
         if rows is not None:
             return str(statement.values([dict.fromkeys(names)] * rows).compile(dialect=self.dialect))
-        arrays = [bindparam(name, type_=ARRAY(_plain(statement.table.c[name].type))) for name in names]
-        unnested = func.unnest(*arrays).table_valued(*names).render_derived()
-        return str(statement.from_select(list(names), select(*unnested.c)).compile(dialect=self.dialect))
+        given = _unnested({name: statement.table.c[name] for name in names})
+        return str(statement.from_select(list(names), select(*given.c)).compile(dialect=self.dialect))
+
+    def update(self, updates: Updates, rows: Sequence[Mapping[str, Any]]) -> tuple[str, Sequence[Any]]:
+        """PostgreSQL's text that updates any number of rows, with an array of values for each column."""
+        one = self.of(updates.one, rows[0]).sql(rows[0])
+        return self._updates(updates, tuple([name for name, _ in one.names])), list(one.columns(rows))
+
+    def _update(self, updates: Updates, names: Sequence[str]) -> str:
+        of_table = updates.table.c
+        given = _unnested({name: of_table.id if name == "of" else of_table[name] for name in names})
+        every = update(updates.table).where(updates.table.c.id == given.c.of)
+        return str(every.values({name: given.c[name] for name in updates.names}).compile(dialect=self.dialect))
+
+
+def _unnested(columns: Mapping[str, ColumnElement[Any]]) -> TableValuedAlias:
+    """Rows whose columns are given as one array each."""
+    arrays = [bindparam(name, type_=ARRAY(_plain(column.type))) for name, column in columns.items()]
+    return func.unnest(*arrays).table_valued(*columns).render_derived()
 
 
 def _unstorable(error: Exception) -> Unstorable:

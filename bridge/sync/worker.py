@@ -152,9 +152,7 @@ class Worker:
         if self._claiming or self._waker.stopping or free <= 0 or not self._gate.is_open:
             return None
         self._claiming, self._wished = True, free
-        ended = {result.claimed.link.id for result in results}
-        others = [link_id for link_id in self._under_way.values() if link_id not in ended]
-        return Wish(self._gate.destination, free, self._clock(), self._terms, others)
+        return Wish(self._gate.destination, free, self._clock(), self._terms, list(self._under_way.values()))
 
     def _claimed(self, claimed: Sequence[Claimed] | None) -> None:
         self._claiming = False

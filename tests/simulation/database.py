@@ -17,7 +17,7 @@ from bridge.errors import StoreUnavailable
 from bridge.store import Connection, Database
 from bridge.store.database import Done, Work
 from bridge.store.sqlite import OnTheThread, Sqlite
-from bridge.store.statements import Rows, Statements
+from bridge.store.statements import Rows, Statements, Updates
 from bridge.store.tables import metadata
 from tests.simulation.chaos import Chaos
 from tests.simulation.host import Host
@@ -141,6 +141,10 @@ class Transaction:
     async def execute(self, statement: Any, parameters: Any = ()) -> Any:
         await self._checkpoint("statement")
         return await self._server.execute(statement, parameters)
+
+    async def update(self, updates: Updates, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As SQLite does."""
+        await self.execute(updates.one, rows)
 
     async def end(self) -> None:
         """Commit, and answer."""

@@ -72,9 +72,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[Any]]]:
 
 async def plan_of(store: Store, statement: str, parameters: Sequence[Any]) -> str:
     """The plan that is kept for it, whatever the parameters are."""
-    values = ", ".join(
-        "NULL" if one is None else f"'{one}'" if isinstance(one, str) else str(one) for one in parameters
-    )
+    values = ", ".join(map(_literal, parameters))
     async with store.database.writing() as connection:
         driver = cast("PostgreSQLConnection", connection.driver).driver
         await driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
@@ -82,6 +80,18 @@ async def plan_of(store: Store, statement: str, parameters: Sequence[Any]) -> st
         rows = await driver.fetch(f"EXPLAIN EXECUTE looked_at{f'({values})' if parameters else ''}")
         await driver.execute("DEALLOCATE looked_at")
     return "\n".join(row[0] for row in rows)
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            return f"'{value}'"
+        case list():
+            return f"ARRAY[{', '.join(map(_literal, value))}]"
+        case _:
+            return str(value)
 
 
 async def all_day(store: Store) -> None:
@@ -160,7 +170,9 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
     await full.watched.open("jira", MANY // 200, 100)
     await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
     async with full.database.writing() as connection:
-        await full.links.known(connection, [("jira", f"copy {number}") for number in range(2, 50)], NOW)
+        known = await full.links.known(connection, [("jira", f"copy {number}") for number in range(2, 50)], NOW)
+        await full.links.save_work(connection, [link for _, link in known.values() if link is not None], NOW)
+        await full.inbox.judge(connection, [Verdict(DeliveryId(each), DeliveryState.APPLIED) for each in (2, 3)])
     wanted = {
         "FROM tickets": "tickets_pkey",
         "links.ticket_id IN": "links_source_key",
@@ -169,6 +181,8 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
         "SKIP LOCKED": "links_due",
         "links.ticket_state = 'open' AND": "links_open",
         "task_state IN ('open', 'unknown')": "links_live",
+        "UPDATE links": "links_pkey",
+        "UPDATE deliveries": "deliveries_pkey",
     }
     for words, index in wanted.items():
         statement, parameters = next((sql, values) for sql, values in seen if words in sql)
