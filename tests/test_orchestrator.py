@@ -4,7 +4,7 @@ import asyncio
 import base64
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -377,6 +377,31 @@ async def test_a_sign_in_that_fails_is_tried_once_for_all_who_wait() -> None:
         ended = await asyncio.gather(*(create(orchestrator) for _ in range(16)), return_exceptions=True)
     assert {type(error) for error in ended} == {Unauthorized}
     assert len(server.forms) == 1
+
+
+async def test_a_token_endpoint_that_does_not_answer_is_asked_again() -> None:
+    """Everybody waits for one renewal: one without an end would be everybody's."""
+    server = TokenServer()
+    app = server.app()
+    hanging = asyncio.Event()
+
+    async def once_silent(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and not hanging.is_set() and scope["path"].endswith("/token"):
+            hanging.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        await app(scope, receive, send)
+
+    async with (
+        serving(once_silent) as url,
+        client(url, auth=CREDENTIALS, timeout=timedelta(seconds=0.3)) as orchestrator,
+    ):
+        for _ in range(2):  # the second may still have waited for the same one
+            with suppress(RemoteError):
+                await create(orchestrator)
+        assert await create(orchestrator) == 1
+    assert server.issued == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -14,13 +14,15 @@ _KEEP_ALIVE_S = 5
 class Transport(AiohttpTransport):
     """httpx-aiohttp's, but an answer comes in one piece: a stream around it cost a fifth of a call. It keeps no cookies.
 
-    How long an answer may take is its caller's business; only a connection has to be there in `timeout_s`.
+    `timeout_s` is for a connection, and for each part of an answer.
     """
 
     def __init__(self, tls: ssl.SSLContext, connections: int, timeout_s: float) -> None:
         super().__init__(tls, client=self._session)
         self._connections = connections
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_connect=timeout_s)
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=timeout_s, sock_connect=timeout_s, sock_read=timeout_s
+        )
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -40,7 +42,7 @@ class Transport(AiohttpTransport):
             async with self.client.request(
                 request.method,
                 str(request.url),
-                headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
+                headers=[(name.decode("ascii"), value.decode()) for name, value in request.headers.raw],
                 data=request.content or None,
                 allow_redirects=False,
             ) as answer:

@@ -4,11 +4,11 @@ A connection of its own copies what thousands of changes have left in the log, w
 what has come meanwhile, as it would by SQLite's own rule, and the log begins anew.
 
 Copying never begins when there is nothing to copy: that, while another connection commits, is what can lose commits before SQLite
-3.51.3 (https://sqlite.org/wal.html#the_wal_reset_bug). So it begins after a commit that nothing has copied, and once at a time.
+3.51.3 (https://sqlite.org/wal.html#the_wal_reset_bug). So it begins when there are changes of this process that nothing has copied,
+and once at a time.
 """
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import structlog
@@ -29,37 +29,43 @@ class Checkpoints:
 
     def __init__(self, sqlite: Sqlite) -> None:
         self._sqlite = sqlite
-        self._log = Path(f"{sqlite.path}-wal")
+        self._file = Path(f"{sqlite.path}-wal")
         self._connection: SqliteConnection | None = None
-        self._copying: asyncio.Task[None] | None = None
+        self.copying: asyncio.Task[None] | None = None
+        self._closed = False
 
-    def committed(self, writer: SqliteConnection) -> None:
-        """To be told after every commit of the connection that writes."""
-        if self._copying is None and (writer.uncopied >= CHANGES or (writer.uncopied and self._is_long())):
-            self._copying = asyncio.create_task(self._copy(writer))
+    def committed(self) -> None:
+        """To be told after every commit."""
+        log = self._sqlite.log
+        if self.copying is not None or self._closed or log.finishes or not log.uncopied:
+            return
+        if log.uncopied >= CHANGES or self._is_long():
+            self.copying = asyncio.create_task(self._copy())
 
     async def close(self) -> None:
         """Let what is under way end."""
-        if self._copying is not None:
-            await self._copying
+        self._closed = True
+        if self.copying is not None:
+            await self.copying
         if self._connection is not None:
             await self._connection.close()
 
     def _is_long(self) -> bool:
         """Few changes may be large, and other processes make changes too."""
         try:
-            return self._log.stat().st_size > LONGEST_LOG
+            return self._file.stat().st_size > LONGEST_LOG
         except OSError:
             return False
 
-    async def _copy(self, writer: SqliteConnection) -> None:
+    async def _copy(self) -> None:
+        log = self._sqlite.log
         try:
             self._connection = self._connection or await self._sqlite.connect()
             await self._connection.run(_COPY, [()], returns=True)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - commits go on without it
             _log.warning("the write-ahead log cannot be moved into the database file; it grows", error=str(error))
-            writer.copied()  # it is tried again, but not at every commit
+            log.uncopied = 0  # it is tried again, but not after every commit
         else:
-            writer.finish_checkpoint()
+            log.finishes = True
         finally:
-            self._copying = None
+            self.copying = None

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Insert, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,7 +20,7 @@ from bridge.errors import BridgeError, ConstraintViolated, Deadlock, StoreUnavai
 from bridge.store.checkpoints import Checkpoints
 from bridge.store.driver import Answer, Driver, Engine, Running
 from bridge.store.pool import Pool
-from bridge.store.sqlite import Sqlite, SqliteConnection
+from bridge.store.sqlite import Sqlite
 from bridge.store.statements import Rows, Statements, Updates
 
 LOCK_TIMEOUT_S = 5
@@ -167,7 +167,7 @@ class Database:
             async with self._writers.connection() as driver:
                 yield driver
                 if self._checkpoints is not None:
-                    self._checkpoints.committed(cast("SqliteConnection", driver))
+                    self._checkpoints.committed()
 
     @contextmanager
     def translating(self) -> Iterator[None]:
@@ -185,10 +185,12 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._checkpoints is not None:
-            await self._checkpoints.close()
-        await self._writers.close()
-        await self._readers.close()
+        try:
+            if self._checkpoints is not None:
+                await self._checkpoints.close()
+        finally:
+            await self._writers.close()
+            await self._readers.close()
 
     def _refuse_if_gone(self) -> None:
         """SQLite would go on writing into a file that was moved or removed: those deliveries would be acknowledged and lost."""

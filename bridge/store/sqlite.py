@@ -5,6 +5,7 @@ BEGIN goes with the first statement, and a transaction whose work awaits nothing
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import aiosqlite
 from sqlalchemy import URL
@@ -33,6 +34,16 @@ _PRAGMAS = (
 )
 
 
+@dataclass(slots=True)
+class Log:
+    """How much of the write-ahead log is to be moved into the file, as far as this process has written it."""
+
+    uncopied: int = 0
+    """Rows that commits have changed since it was moved last; never more than there are."""
+    finishes: bool = False
+    """The next commit that changes anything is to move what is left, so that the log begins anew."""
+
+
 class Sqlite:
     """An SQLite file. What is not in a transaction is committed by itself."""
 
@@ -40,13 +51,14 @@ class Sqlite:
         dialect = url.set(drivername="sqlite+pysqlite").get_dialect()
         self.dialect = dialect()
         (self.path,), options = self.dialect.create_connect_args(url)
+        self.log = Log()
         self._options = {**options, "isolation_level": None, "check_same_thread": False, "timeout": lock_timeout_s}
 
     async def connect(self) -> "SqliteConnection":
         """A connection to the file; it is made if there is none."""
         driver = aiosqlite.Connection(self._open, iter_chunk_size=64)
         driver._thread.daemon = True  # noqa: SLF001 - it is to keep no process alive
-        return SqliteConnection(await driver)
+        return SqliteConnection(await driver, self.log)
 
     def meaning(self, error: BaseException) -> type[BridgeError] | None:
         """What an error of the driver is to us."""
@@ -66,25 +78,12 @@ class Sqlite:
 class SqliteConnection:
     """A connection with its thread."""
 
-    def __init__(self, driver: aiosqlite.Connection) -> None:
+    def __init__(self, driver: aiosqlite.Connection, log: Log) -> None:
         self._driver = driver
         self._begins = False
         self._sent = self._done = 0
-        self._copied = 0
-        self._finishes_checkpoint = False
-
-    @property
-    def uncopied(self) -> int:
-        """Rows that it has changed since the write-ahead log was last moved into the file; 0 while the next commit is to finish that."""
-        return 0 if self._finishes_checkpoint else self._driver.total_changes - self._copied
-
-    def copied(self) -> None:
-        """The log was moved into the file, or is to be moved later."""
-        self._copied = self._driver.total_changes
-
-    def finish_checkpoint(self) -> None:
-        """The next commit is to move what is left of the log, so that it begins anew."""
-        self._finishes_checkpoint = True
+        self._log = log
+        self._changes_before = 0
 
     async def begin(self) -> None:
         """The next statement begins a transaction that writes."""
@@ -96,7 +95,7 @@ class SqliteConnection:
 
         def statement(driver: sqlite3.Connection) -> Answer:
             if begins:
-                driver.execute(_BEGIN).close()
+                self._begin(driver)
             return _run(driver, sql, values, returns)
 
         return await self._trip(statement)
@@ -130,7 +129,7 @@ class SqliteConnection:
         await self._driver.close()
 
     def _transact(self, driver: sqlite3.Connection, work: Callable[[Running], Awaitable[Done]]) -> Done:
-        driver.execute(_BEGIN).close()
+        self._begin(driver)
         try:
             done = _at_once(work(OnTheThread(driver)))
         except BaseException:
@@ -139,17 +138,22 @@ class SqliteConnection:
         self._commit(driver)
         return done
 
+    def _begin(self, driver: sqlite3.Connection) -> None:
+        driver.execute(_BEGIN).close()
+        self._changes_before = driver.total_changes
+
     def _commit(self, driver: sqlite3.Connection) -> None:
-        if not self._finishes_checkpoint:
+        changed = driver.total_changes - self._changes_before
+        if not (changed and self._log.finishes):
             driver.commit()
+            self._log.uncopied += changed
             return
         driver.execute(f"PRAGMA {_CHECKPOINT}").close()
         try:
             driver.commit()
         finally:
             driver.execute(f"PRAGMA {NO_CHECKPOINT}").close()
-        self.copied()
-        self._finishes_checkpoint = False
+        self._log.uncopied, self._log.finishes = 0, False
 
     async def _trip(self, do: Callable[[sqlite3.Connection], Done]) -> Done:
         self._sent += 1

@@ -3,18 +3,20 @@
 import asyncio
 import os
 import sqlite3
+from contextlib import suppress
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, make_url, text
 
 from bridge.errors import StoreUnavailable, Unstorable
 from bridge.store import Database, Store, checkpoints, database, revisions, upgrade
+from bridge.store.driver import Running
 from bridge.store.group_commit import GroupCommit
 from bridge.store.migrate import migrating
+from bridge.store.sqlite import Log, Sqlite
 from bridge.store.tables import metadata
 from tests.store.test_inbox import delivery
 
@@ -75,9 +77,12 @@ async def test_the_log_begins_anew_while_more_and_more_is_committed(
     monkeypatch.setattr(checkpoints, "CHANGES", 100)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
-    inbox, numbers = Store(opened).inbox, count(1)
-    while _checkpoints(tmp_path / "bridge.db-wal") < 3:
-        await inbox.append([delivery(next(numbers), body=os.urandom(2000)) for _ in range(20)])
+    inbox = Store(opened).inbox
+    for first in range(0, 20_000, 20):
+        await inbox.append([delivery(first + number, body=os.urandom(2000)) for number in range(20)])
+        if _checkpoints(tmp_path / "bridge.db-wal") == 3:
+            break
+    assert _checkpoints(tmp_path / "bridge.db-wal") == 3
     assert (tmp_path / "bridge.db").stat().st_size > 300 * 2000
     await opened.close()
 
@@ -93,11 +98,57 @@ async def test_a_log_that_is_too_long_is_copied_whatever_has_changed(
     monkeypatch.setattr(checkpoints, "LONGEST_LOG", 1_000_000)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
-    inbox, numbers = Store(opened).inbox, count(1)
-    await inbox.append([delivery(next(numbers), body=os.urandom(2_000_000))])
-    while _checkpoints(tmp_path / "bridge.db-wal") < 1:
-        await inbox.append([delivery(next(numbers))])
+    inbox = Store(opened).inbox
+    await inbox.append([delivery(0, body=os.urandom(2_000_000))])
+    for number in range(1, 1000):
+        await inbox.append([delivery(number)])
+        if _checkpoints(tmp_path / "bridge.db-wal") == 1:
+            break
+    assert _checkpoints(tmp_path / "bridge.db-wal") == 1
     await opened.close()
+
+
+async def test_copying_begins_only_when_there_is_something_to_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was undone is not, and a commit of nothing neither is something nor finishes what was begun."""
+    monkeypatch.setattr(checkpoints, "CHANGES", 2)
+    sqlite = Sqlite(make_url(f"sqlite:///{tmp_path}/bridge.db"), 1)
+    writer, moving = await sqlite.connect(), checkpoints.Checkpoints(sqlite)
+
+    async def change(rows: int, *, fails: bool = False) -> None:
+        async def work(running: Running) -> None:
+            await running.run("CREATE TABLE IF NOT EXISTS t (n)", [()], returns=False)
+            for _ in range(rows):
+                await running.run("INSERT INTO t VALUES (1)", [()], returns=False)
+            if fails:
+                raise ValueError("undone")
+
+        with suppress(ValueError):
+            await writer.transact(work)
+        moving.committed()
+
+    async def copied() -> bool:
+        if moving.copying is None:
+            return False
+        await moving.copying
+        return True
+
+    await change(9, fails=True)
+    await change(0)
+    assert sqlite.log == Log()
+    assert await copied() is False
+    await change(2)
+    assert await copied() is True
+    assert sqlite.log == Log(2, finishes=True)
+    await change(0)
+    assert await copied() is False
+    await change(1)
+    assert sqlite.log == Log()
+    await moving.close()
+    await change(9)
+    assert await copied() is False
+    await writer.close()
 
 
 async def test_a_log_that_cannot_be_copied_grows_and_says_so(

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bridge.correlation import Identity
 from bridge.model import DeliveryId, DeliveryState, LinkId, LinkState, TaskId
-from bridge.store import Database, DeliveryFilter, Lane, LinkFilter, Store, Verdict, sqlite, upgrade
+from bridge.store import Database, DeliveryFilter, Lane, LinkFilter, Store, Verdict, Wish, sqlite, upgrade
 from bridge.store.driver import Answer, Values
 from bridge.store.postgresql import PostgreSQLConnection
 from bridge.store.reconciling import Reconciling
@@ -109,6 +109,8 @@ async def all_day(store: Store) -> None:
     await store.claims.outlook(DESTINATION, NOW)
     for claimed in await store.claims.claim(DESTINATION, 2, NOW, TERMS, [LinkId(99)]):
         await store.claims.settle(result(claimed, task=claimed.link.id))
+    store.claims.claim_for(lambda _results: Wish(DESTINATION, 2, NOW, TERMS, [LinkId(99)]), lambda _claimed: None)
+    await store.claims.turn()
     await store.watched.open("jira", 0, 100)
     await store.watched.count_open("jira")
     await store.watched.seen("jira", [ticket_id for _, ticket_id in refs])
@@ -167,6 +169,8 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
     await full.inbox.pending(Lane("jira"), 100, NOW)
     await full.claims.outlook(DESTINATION, NOW)
     await full.claims.claim(DESTINATION, 16, NOW, TERMS)
+    full.claims.claim_for(lambda _results: Wish(DESTINATION, 16, NOW, TERMS, ()), lambda _claimed: None)
+    await full.claims.turn()
     await full.watched.open("jira", MANY // 200, 100)
     await Reconciling(full.database, DESTINATION).live(MANY // 200, 100)
     async with full.database.writing() as connection:
@@ -179,6 +183,7 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
         "length(deliveries.body)": "deliveries_waiting",
         "min(links.due_at)": "links_due",
         "SKIP LOCKED": "links_due",
+        "NOT (EXISTS (SELECT": "links_due",
         "links.ticket_state = 'open' AND": "links_open",
         "task_state IN ('open', 'unknown')": "links_live",
         "UPDATE links": "links_pkey",
