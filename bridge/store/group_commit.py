@@ -4,6 +4,7 @@ There is one commit in flight and no lingering: at rest a commit holds one item,
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -14,8 +15,11 @@ from bridge.errors import StoreUnavailable
 _FEW = 4
 """Items of one commit. More than these come only while many senders wait at once."""
 
-_MOMENT_S = 0.05
+_MOMENT_S = 0.03
 """Longer than a commit of many takes: a crowd that is still there has shown itself again by then."""
+
+_BUSY = 0.65
+"""Of one CPU's time. A crowd that waits for the disk leaves time for other work."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,12 +69,15 @@ class GroupCommit(Generic[Item, Result]):
         return await future
 
     async def lull(self, within: timedelta) -> bool:
-        """Returns when no crowd waits for commits, at the latest after this long; whether it has gone."""
+        """Returns when no crowd waits that keeps the CPU busy, at the latest after this long; whether there is none."""
         loop = asyncio.get_running_loop()
-        ends = loop.time() + within.total_seconds()
-        while self._crowded and loop.time() < ends:
+        began = loop.time()
+        while self._crowded and loop.time() < began + within.total_seconds():
             self._crowded = False  # the next commit of many says so again
+            since, used = loop.time(), time.process_time()
             await asyncio.sleep(_MOMENT_S)
+            if time.process_time() - used < _BUSY * (loop.time() - since):
+                return True
         return not self._crowded
 
     def _next(self) -> list[_Waiting[Item, Result]]:

@@ -155,7 +155,7 @@ class Inbox:
         return stored
 
     async def lull(self, within: timedelta) -> bool:
-        """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether it has gone."""
+        """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether there is none."""
         return await self._commits.lull(within)
 
     async def pending(self, lane: Lane, limit: int, now: datetime) -> Batch:

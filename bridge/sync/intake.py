@@ -25,7 +25,7 @@ BATCH = 50
 _STRIDE = 10
 """Messages that are read in one go: others have their turns in between."""
 
-COURTESY = timedelta(milliseconds=100)
+COURTESY = timedelta(milliseconds=500)
 """How long a batch lets those go first who wait for an acknowledgement, at most: a tracker gives up, the inbox does not."""
 
 IN_A_CROWD = 10
