@@ -65,10 +65,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`.
-
-    Nothing is claimed of a destination that is paused.
-    """
+    """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`."""
 
     destination: str
     limit: int
