@@ -15,8 +15,8 @@ import structlog
 
 from bridge.store.sqlite import LONGEST_LOG, Sqlite, SqliteConnection
 
-CHANGES = 5000
-"""Rows that are changed before the log is copied: some 40 MB of it. The fewer times a page is copied, the better."""
+CHANGES = 3000
+"""Rows that are changed before the log is copied: 20 to 40 MB of it. The fewer times a page is copied, the better."""
 
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 """As much as can be copied without waiting for anybody, and with nobody waiting."""
