@@ -124,7 +124,7 @@ class Claims:
         wish = Wish(destination, limit, now, terms, under_way)
 
         async def work(connection: Connection) -> Claim:
-            claim = _judged(await connection.execute(_CLAIM, _wanted(wish)), wish)
+            claim = _planned(await connection.execute(_CLAIM, _wanted(wish)), wish)
             await self._links.save_work(connection, claim.changed, now)
             return claim
 
@@ -197,7 +197,7 @@ class Claims:
 
         async def work(connection: Connection) -> Turn:
             current = await _current(connection, results) if results else {}
-            claim = _judged(await connection.execute(_CLAIM_UNLESS_PAUSED, _wanted(wish)), wish) if wish else None
+            claim = _planned(await connection.execute(_CLAIM_UNLESS_PAUSED, _wanted(wish)), wish) if wish else None
             settled = [_settled(current.get(result.claimed.link.id), result) for result in results]
             changed = [link for link in settled if link is not None] + (claim.changed if claim else [])
             times = [result.outcome.finished_at for result in results] + ([wish.now] if wish else [])
@@ -256,7 +256,8 @@ def _wanted(wish: Wish) -> dict[str, Any]:
     }
 
 
-def _judged(due: Iterable[Row[Any]], wish: Wish) -> Claim:
+def _planned(due: Iterable[Row[Any]], wish: Wish) -> Claim:
+    """What is to be done with links that are due, as `plan` says of each."""
     planned = [(link, plan(link)) for link in map(link_of, due)]
     idle = [replace(link, due_at=None, leased_until=None) for link, step in planned if step is None]
     claimed = [

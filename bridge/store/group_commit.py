@@ -1,6 +1,7 @@
 """Group commit: whoever wants to write while a commit is under way goes into the next one, together with everybody else who waits.
 
-There is one commit in flight and no lingering: at rest a commit holds one item, under load as many as came during the one before.
+So many commits as may be are in flight, one by default, and none lingers: at rest a commit holds one item, under load as many as came
+during the one before.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class GroupCommit(Generic[Item, Result]):
     """Writes items in batches. `commit` writes a batch in one transaction and returns a result per item, in their order.
 
     A batch weighs at most `batch`, and what waits at most `waiting`, as `weigh` says (by default every item weighs 1).
+    `at_once` commits may be in flight.
     """
 
     def __init__(

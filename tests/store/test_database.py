@@ -77,14 +77,17 @@ async def test_the_log_begins_anew_while_more_and_more_is_committed(
     monkeypatch.setattr(checkpoints, "CHANGES", 100)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
-    inbox = Store(opened).inbox
-    for first in range(0, 20_000, 20):
-        await inbox.append([delivery(first + number, body=os.urandom(2000)) for number in range(20)])
-        if _checkpoints(tmp_path / "bridge.db-wal") == 3:
-            break
-    assert _checkpoints(tmp_path / "bridge.db-wal") == 3
+    await _append_until_the_log_has_begun_anew(3, opened, tmp_path / "bridge.db-wal")
     assert (tmp_path / "bridge.db").stat().st_size > 300 * 2000
     await opened.close()
+
+
+async def _append_until_the_log_has_begun_anew(times: int, opened: Database, log: Path) -> None:
+    for first in range(20, 20_000, 20):
+        await Store(opened).inbox.append([delivery(first + number, body=os.urandom(2000)) for number in range(20)])
+        if _checkpoints(log) == times:
+            break
+    assert _checkpoints(log) == times
 
 
 def _checkpoints(log: Path) -> int:
@@ -96,15 +99,11 @@ async def test_a_log_that_is_too_long_is_copied_whatever_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "LONGEST_LOG", 1_000_000)
+    monkeypatch.setattr(checkpoints, "CHANGES", 10**9)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
-    inbox = Store(opened).inbox
-    await inbox.append([delivery(0, body=os.urandom(2_000_000))])
-    for number in range(1, 1000):
-        await inbox.append([delivery(number)])
-        if _checkpoints(tmp_path / "bridge.db-wal") == 1:
-            break
-    assert _checkpoints(tmp_path / "bridge.db-wal") == 1
+    await Store(opened).inbox.append([delivery(0, body=os.urandom(2_000_000))])
+    await _append_until_the_log_has_begun_anew(1, opened, tmp_path / "bridge.db-wal")
     await opened.close()
 
 
