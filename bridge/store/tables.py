@@ -60,14 +60,14 @@ class Document(TypeDecorator[Any]):
 
 
 class Body(TypeDecorator[bytes]):
-    """The body of a delivery. SQLite keeps what it is given, so it is given an LZ4 frame; PostgreSQL compresses by itself."""
+    """The body of a delivery, as an LZ4 frame: SQLite does not compress, and PostgreSQL takes ten times as long."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         """To a frame, if that is shorter."""
-        if value is None or dialect.name != "sqlite":
+        if value is None:
             return value
         frame: bytes = lz4.frame.compress(value)
         return frame if len(frame) < len(value) else value

@@ -57,11 +57,11 @@ async def test_a_body_comes_back_as_it_went_whatever_space_it_takes(store: Store
     assert (kept.body, kept.size, listed.size) == (body, len(body), len(body))
 
 
-async def test_sqlite_keeps_a_long_body_short(store: Store) -> None:
+async def test_a_long_body_takes_little_space(store: Store) -> None:
     await store.inbox.append([delivery(body=b'{"summary": "' + b"printer " * 1000 + b'"}')])
     async with store.database.reading() as connection:
         length = (await connection.execute(text("SELECT length(body) FROM deliveries"))).scalar_one()
-    assert length < 1000 if store.database.is_sqlite else length == 8015
+    assert length < 1000
 
 
 async def test_bodies_of_an_older_version_are_read_as_they_lie_there(store: Store) -> None:
