@@ -17,6 +17,7 @@ import uvloop
 SECRET = b"benchmark"
 _FILLER = {f"customfield_{number}": None for number in range(10_000, 10_100)}
 _PREPARED_PER_SECOND = 16_000
+_FIRST_MS = 1_767_225_600_000
 _ANY = 987_654_321
 _QUIET_S = 0.25
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
@@ -64,9 +65,7 @@ def body(number: int, *, closed: bool = False) -> bytes:
         "self": f"https://acme.test/rest/api/2/issue/{number}",
         "fields": fields,
     }
-    return json.dumps(
-        {"timestamp": 1767225600000 + number, "webhookEvent": "jira:issue_updated", "issue": issue}
-    ).encode()
+    return json.dumps({"timestamp": _FIRST_MS + number, "webhookEvent": "jira:issue_updated", "issue": issue}).encode()
 
 
 def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
@@ -82,9 +81,11 @@ def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
 
 
 def requests(first: int, how_many: int) -> list[bytes]:
-    """Webhooks of so many tickets, of which only the numbers differ."""
-    parts = body(_ANY).split(str(_ANY).encode())
-    return [request(str(number).encode().join(parts)) for number in range(first, first + how_many)]
+    """Webhooks of so many tickets, of which only the numbers and the times differ."""
+    head, rest = body(_ANY).split(b"%d" % (_FIRST_MS + _ANY))
+    parts = rest.split(b"%d" % _ANY)
+    numbers = range(first, first + how_many)
+    return [request(b"%b%d%b" % (head, _FIRST_MS + number, (b"%d" % number).join(parts))) for number in numbers]
 
 
 async def webhooks(server: "Served", seconds: float, connections: int, first: int = 1) -> Load:

@@ -387,8 +387,8 @@ async def wrong_rows(play: Play, store: Store) -> list[str]:
     """What was acknowledged and is not there or was not applied; what is parked or not settled."""
     async with store.database.reading() as connection:
         rows = await connection.execute(select(deliveries.c.dedupe_key, deliveries.c.state, deliveries.c.reason))
-        kept = {row.dedupe_key: row for row in rows}
-    keys = {f"id:{hashlib.sha256(one.encode()).hexdigest()[:32]}" for one in play.postman.acknowledged}
+        kept = {row.dedupe_key.partition(":")[2]: row for row in rows}
+    keys = {hashlib.sha256(one.encode()).hexdigest()[:32] for one in play.postman.acknowledged}
     lost = [f"delivery {key} was acknowledged, and is lost" for key in keys - kept.keys()]
     unapplied = [
         f"delivery {row.dedupe_key} is {row.state}: {row.reason}"

@@ -16,7 +16,7 @@ from bridge.config import JiraSource
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object, read_part
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, as_object, as_text, clean, fingerprint, milliseconds, version
+from bridge.trackers.values import as_email, as_object, as_text, clean, dedupe_key, fingerprint, milliseconds, version
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 """The same for every retry of one event; Cloud only."""
@@ -46,7 +46,7 @@ class Jira:
         head = _head(body)
         if head is not None:
             event, ticket_id = clean(head.webhook_event)[:_LONGEST_NAME], head.issue.id
-            return [Recognised(event, ticket_id, _key(identifier, body), body)]
+            return [Recognised(event, ticket_id, _key(head.timestamp, identifier, body), body)]
         message = read_object(body)
         return [
             Recognised(
@@ -151,14 +151,12 @@ def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, receiv
     A body without any time can truly come again: an issue that is reopened looks as it did before. Such a one has no duplicates.
     """
     fields = as_object((_issue(message) or {}).get("fields"))
-    timed = identifier or _told_time(message, fields)
-    return _key(identifier, body) if timed else f"{_key('', body)}:{received_at.timestamp()}"
+    key = _key(milliseconds(message.get("timestamp")), identifier, body)
+    return key if identifier or _told_time(message, fields) else f"{key}:{received_at.timestamp()}"
 
 
-def _key(identifier: str, body: bytes) -> str:
-    if identifier:
-        return f"id:{fingerprint(identifier.encode())}"
-    return f"body:{fingerprint(body)}"
+def _key(emitted: int, identifier: str, body: bytes) -> str:
+    return dedupe_key(emitted, fingerprint(identifier.encode() or body))
 
 
 def _event(message: Mapping[str, Any]) -> str:

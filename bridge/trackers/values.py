@@ -58,8 +58,17 @@ def version(updated: int, emitted: int, state: TicketState | None, facts: Mappin
     return Version(updated, emitted, _RANK[state], digest(facts)[:16]).encode()
 
 
+def dedupe_key(told_at: int, content: str) -> str:
+    """By what the inbox knows a delivery again: the time that it tells, in epoch milliseconds, 0 for none, and its content's fingerprint.
+
+    The time is first, because a tracker's deliveries come nearly in its order: their keys lie beside each other in the index, where
+    keys that may fall anywhere would each change a page of their own.
+    """
+    return f"{told_at:012x}:{content}"
+
+
 def fingerprint(data: bytes) -> str:
-    """The same for the same bytes, in 128 bits: a key that were longer would fill more pages of the inbox's index."""
+    """The same for the same bytes, in 128 bits."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 

@@ -14,7 +14,7 @@ from bridge.errors import Problem, TemplateError
 from bridge.model import DELETED, EVENT, KEY, URL, Facts, Observation, Ticket, TicketState, without_own_names
 from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
-from bridge.trackers.values import as_email, clean, fingerprint, milliseconds, version
+from bridge.trackers.values import as_email, clean, dedupe_key, fingerprint, milliseconds, version
 
 NAMES: templates.Names = {"fields": None}
 """What the templates of `ticket` see."""
@@ -45,8 +45,11 @@ class Webhook:
         """
         del headers
         message = read_object(body)
-        again = "" if self._tells_time(message) else f":{received_at.timestamp()}"
-        return [Recognised(event="webhook", ticket_id=None, dedupe_key=f"body:{fingerprint(body)}{again}", body=body)]
+        told_at = self._told_time(message)
+        key = dedupe_key(told_at, fingerprint(body))
+        if not told_at:
+            key += f":{received_at.timestamp()}"
+        return [Recognised(event="webhook", ticket_id=None, dedupe_key=key, body=body)]
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:
         """What a body says. Raises `TemplateError`."""
@@ -82,11 +85,12 @@ class Webhook:
             **{part: facts.get(f"@{part}") for part in (*_TEXTS, *_TIMES)},
         )
 
-    def _tells_time(self, message: Mapping[str, Any]) -> bool:
+    def _told_time(self, message: Mapping[str, Any]) -> int:
+        """When the ticket was as it is shown, in epoch milliseconds; 0 where that is not told, or cannot be read."""
         try:
-            return bool(self._time("updated", self._templates["updated"]({"fields": message})))
+            return self._time("updated", self._templates["updated"]({"fields": message}))
         except (KeyError, TemplateError):
-            return False
+            return 0
 
     def _ticket_id(self, message: Mapping[str, Any]) -> str:
         """The id as a text; "" for none."""

@@ -15,7 +15,7 @@ from bridge.trackers.json_body import read_object
 from bridge.trackers.protocol import Ignored, Recognised
 from bridge.trackers.salesforce.ids import normal_id, same_org
 from bridge.trackers.salesforce.messages import RecordMessage, encode_all, record_messages
-from bridge.trackers.values import as_email, as_object, as_text, clean, digest, milliseconds, version
+from bridge.trackers.values import as_email, as_object, as_text, clean, dedupe_key, digest, milliseconds, version
 
 STANDARD_FIELDS: Mapping[str, Sequence[str]] = {
     "key": ("CaseNumber", "WorkOrderNumber", "Name"),
@@ -117,11 +117,12 @@ class Salesforce:
 
     def _dedupe_key(self, message: RecordMessage, received_at: datetime) -> str:
         """A notification's id with what it brings: a repetition may bring newer fields, because they are read when it is sent."""
-        if notification := message.get("notificationId"):
-            return f"notification:{digest([notification, message.get('object'), message.get('record')])}"
         record = message.get("record")
-        timed = isinstance(record, dict) and self._told_time(message, record)
-        return f"record:{digest(message)}" if timed else f"record:{digest(message)}:{received_at.timestamp()}"
+        told_at = self._told_time(message, as_object(record))
+        if notification := message.get("notificationId"):
+            return dedupe_key(told_at, digest([notification, message.get("object"), record]))
+        key = dedupe_key(told_at, digest(message))
+        return key if told_at else f"{key}:{received_at.timestamp()}"
 
     def _facts(self, message: Mapping[str, Any], record: Mapping[str, Any], ticket_id: str) -> dict[str, Any]:
         facts = {**without_own_names(record), "Id": ticket_id, EVENT: as_text(message.get("event")) or ""}
