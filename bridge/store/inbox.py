@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -24,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.errors import Deadlock, StoreUnavailable
+from bridge.errors import Deadlock
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
 from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import GroupCommit
@@ -131,7 +130,9 @@ class Inbox:
         ids = {
             (source, dedupe_key): DeliveryId(number) for number, source, dedupe_key in (tuple(row) for row in stored)
         }
-        for source in {source for source, _ in ids}:
+        sources = {source for source, _ in ids}
+        self._signals.stored(sources)
+        for source in sources:
             self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop(key, None) for key in its_keys] for its_keys in keys]
@@ -147,12 +148,11 @@ class Inbox:
 
     async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """The rows of those that are new, in the order of their arrival."""
-        if not fresh:
-            return []
-        stored = (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
-        with suppress(StoreUnavailable):  # they are stored; who does not hear of them finds them all the same
-            await self._signals.stored({source for _, source, _ in map(tuple, stored)})
-        return stored
+        return (
+            (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
+            if fresh
+            else []
+        )
 
     async def lull(self, within: timedelta) -> bool:
         """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether there is none."""

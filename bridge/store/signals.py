@@ -1,10 +1,14 @@
 """Signals between the processes on one PostgreSQL: what one has written wakes the others at once. Polling stays the net beneath.
 
 A signal is sent in the transaction that it speaks of, or after it: who hears it sees what it is about. On SQLite there is one process.
+
+Every signal is a transaction that waits for the disk, and PostgreSQL commits those that send one after another. So a commit of
+deliveries does not wait for its signal, and many of them have one together.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import structlog
 from sqlalchemy import Text, bindparam, func, select
@@ -17,6 +21,7 @@ DUE = "links due"
 """No source has a name like that."""
 
 _RETRY_S = 1.0
+_BETWEEN_S = 0.05
 
 _log = structlog.get_logger()
 
@@ -32,17 +37,20 @@ class Signals:
     def __init__(self, database: Database, sender: str) -> None:
         self._database = database
         self._sender = sender
+        self._untold: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
 
     async def delivered(self, connection: Connection, source: str) -> None:
         """A source has new deliveries."""
         await self._send(connection, f"source {source}")
 
-    async def stored(self, sources: Collection[str]) -> None:
-        """Sources have new deliveries, which are committed."""
-        if sources and not self._database.is_sqlite:
-            async with self._database.reading() as connection:
-                for source in sources:
-                    await self.delivered(connection, source)
+    def stored(self, sources: Iterable[str]) -> None:
+        """Sources have new deliveries, which are committed. It is told at once, or shortly after what was told last."""
+        if self._database.is_sqlite:
+            return
+        self._untold.update(sources)
+        if self._untold and self._telling is None:
+            self._telling = asyncio.create_task(self._tell())
 
     async def due(self, connection: Connection) -> None:
         """Links are due."""
@@ -56,6 +64,18 @@ class Signals:
             except StoreUnavailable as error:
                 _log.debug("signals wait for the database", error=str(error))
             await asyncio.sleep(_RETRY_S)
+
+    async def _tell(self) -> None:
+        try:
+            while self._untold:
+                told, self._untold = self._untold, set()
+                with suppress(StoreUnavailable):  # who does not hear of them finds them all the same
+                    async with self._database.reading() as connection:
+                        for source in told:
+                            await self.delivered(connection, source)
+                await asyncio.sleep(_BETWEEN_S)
+        finally:
+            self._telling = None
 
     async def _send(self, connection: Connection, what: str) -> None:
         if not self._database.is_sqlite:
