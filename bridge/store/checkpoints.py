@@ -1,7 +1,8 @@
 """Checkpoints: SQLite's write-ahead log is moved into the file beside the commits, not at the end of one that everybody waits for.
 
-A connection of its own copies what thousands of changes have left in the log, while more is committed. The next commit then copies
-what has come meanwhile, as it would by SQLite's own rule, and the log begins anew.
+A connection of its own copies what some hundred changes have left in the log, while more is committed: so little that hardly a commit
+waits for the disk with it. Now and then the next commit copies what has come meanwhile, as it would by SQLite's own rule, and the log
+begins anew.
 
 Copying never begins when there is nothing to copy: that, while another connection commits, is what can lose commits before SQLite
 3.51.3 (https://sqlite.org/wal.html#the_wal_reset_bug). So it begins when there are changes of this process that nothing has copied,
@@ -15,8 +16,11 @@ import structlog
 
 from bridge.store.sqlite import LONGEST_LOG, Sqlite, SqliteConnection
 
-CHANGES = 3000
-"""Rows that are changed before the log is copied: 20 to 40 MB of it. The fewer times a page is copied, the better."""
+COPIED_AFTER = 500
+"""Rows that are changed before they are copied."""
+
+ANEW_AFTER = 20_000
+"""Rows that are written before the log begins anew: some 30 MB."""
 
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 """As much as can be copied without waiting for anybody, and with nobody waiting."""
@@ -39,7 +43,7 @@ class Checkpoints:
         log = self._sqlite.log
         if self.copying is not None or self._closed or log.finishes or not log.uncopied:
             return
-        if log.uncopied >= CHANGES or self._is_long():
+        if log.uncopied >= COPIED_AFTER or self._is_long():
             self.copying = asyncio.create_task(self._copy())
 
     async def close(self) -> None:
@@ -64,8 +68,8 @@ class Checkpoints:
             await self._connection.run(_COPY, [()], returns=True)
         except Exception as error:  # noqa: BLE001 - commits go on without it
             _log.warning("the write-ahead log cannot be moved into the database file; it grows", error=str(error))
-            log.uncopied = 0  # it is tried again, but not after every commit
         else:
-            log.finishes = True
+            log.finishes = log.written >= ANEW_AFTER or self._is_long()
         finally:
+            log.copied = log.written  # if it failed it is tried again, but not after every commit
             self.copying = None

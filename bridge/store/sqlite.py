@@ -36,12 +36,18 @@ _PRAGMAS = (
 
 @dataclass(slots=True)
 class Log:
-    """How much of the write-ahead log is to be moved into the file, as far as this process has written it."""
+    """What this process has written into the write-ahead log since it began anew, in rows, and what of it lies in the file by now."""
 
-    uncopied: int = 0
-    """Rows that commits have changed since it was moved last; never more than there are."""
+    written: int = 0
+    copied: int = 0
+    """Never less than is copied, so that `uncopied` tells of nothing that is copied already."""
     finishes: bool = False
-    """The next commit that changes anything is to move what is left, so that the log begins anew."""
+    """The next commit that changes anything is to copy what is left, so that the log begins anew."""
+
+    @property
+    def uncopied(self) -> int:
+        """Rows that only the log holds."""
+        return self.written - self.copied
 
 
 class Sqlite:
@@ -145,15 +151,19 @@ class SqliteConnection:
     def _commit(self, driver: sqlite3.Connection) -> None:
         changed = driver.total_changes - self._changes_before
         if not (changed and self._log.finishes):
-            driver.commit()
-            self._log.uncopied += changed
+            self._log.written += changed  # before: what is copied meanwhile must not count as uncopied
+            try:
+                driver.commit()
+            except BaseException:
+                self._log.written -= changed
+                raise
             return
         driver.execute(f"PRAGMA {_CHECKPOINT}").close()
         try:
             driver.commit()
         finally:
             driver.execute(f"PRAGMA {NO_CHECKPOINT}").close()
-        self._log.uncopied, self._log.finishes = 0, False
+        self._log.written, self._log.copied, self._log.finishes = 0, 0, False
 
     async def _trip(self, do: Callable[[sqlite3.Connection], Done]) -> Done:
         self._sent += 1
