@@ -1,7 +1,7 @@
 """Group commit: whoever wants to write while a commit is under way goes into the next one, together with everybody else who waits.
 
-So many commits as may be are in flight, one by default, and none lingers: at rest a commit holds one item, under load as many as came
-during the one before.
+So many commits as may be are in flight, one by default, and none waits for a time: at rest a commit holds one item, under load as many
+as came during the one before, and those of a crowd that has been answered and is back already.
 """
 
 import asyncio
@@ -57,6 +57,7 @@ class GroupCommit(Generic[Item, Result]):
         self._at_once = at_once
         self._running: set[asyncio.Task[Any] | None] = set()
         self._crowded = False
+        self._last = 0
 
     async def submit(self, item: Item) -> Result:
         """Returns when the item is committed. Raises what the commit raised; then nothing of the item was written."""
@@ -90,15 +91,27 @@ class GroupCommit(Generic[Item, Result]):
             batch.append(self._waiting.popleft())
             weight += batch[-1].weight
         self._weight -= weight
-        self._crowded |= len(batch) > _FEW
+        self._last = len(batch)
+        self._crowded |= self._last > _FEW
         return batch
 
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._gather()
                 await self._write(self._next())
         finally:
             self._running.remove(asyncio.current_task())
+
+    async def _gather(self) -> None:
+        """Let the crowd of the last commit in, as far as it is back already: a commit of its first few would keep all others waiting.
+
+        Where several commits may be in flight, the crowd spreads over them.
+        """
+        before = 0
+        while self._at_once == 1 and self._last > _FEW and before < len(self._waiting) < self._last:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _write(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
         try:

@@ -28,7 +28,7 @@ _STRIDE = 10
 COURTESY = timedelta(milliseconds=500)
 """How long a batch lets those go first who wait for an acknowledgement, at most: a tracker gives up, the inbox does not."""
 
-IN_A_CROWD = 10
+IN_A_CROWD = 5
 """Deliveries of a transaction while many wait for an acknowledgement: it is the longest that any of them waits beside its own commit."""
 
 UNASKED = "its tracker could not be asked"

@@ -64,7 +64,7 @@ async def test_a_command_beside_the_service_leaves_the_log_to_it(
     before = file.stat().st_size
     await Store(command).inbox.append([delivery(2, body=os.urandom(8_000_000))])
     assert file.stat().st_size == before
-    monkeypatch.setattr(checkpoints, "CHANGES", 1)
+    monkeypatch.setattr(checkpoints, "COPIED_AFTER", 1)
     await Store(service).inbox.append([delivery(3)])
     await service.close()  # which waits for what is copied
     assert file.stat().st_size > before + 8_000_000
@@ -74,7 +74,8 @@ async def test_a_command_beside_the_service_leaves_the_log_to_it(
 async def test_the_log_begins_anew_while_more_and_more_is_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "CHANGES", 100)
+    monkeypatch.setattr(checkpoints, "COPIED_AFTER", 50)
+    monkeypatch.setattr(checkpoints, "ANEW_AFTER", 100)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
     await _append_until_the_log_has_begun_anew(3, opened, tmp_path / "bridge.db-wal")
@@ -99,7 +100,7 @@ async def test_a_log_that_is_too_long_is_copied_whatever_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "LONGEST_LOG", 1_000_000)
-    monkeypatch.setattr(checkpoints, "CHANGES", 10**9)
+    monkeypatch.setattr(checkpoints, "COPIED_AFTER", 10**9)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
     await Store(opened).inbox.append([delivery(0, body=os.urandom(2_000_000))])
@@ -111,7 +112,8 @@ async def test_copying_begins_only_when_there_is_something_to_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was undone is not, and a commit of nothing neither is something nor finishes what was begun."""
-    monkeypatch.setattr(checkpoints, "CHANGES", 2)
+    monkeypatch.setattr(checkpoints, "COPIED_AFTER", 2)
+    monkeypatch.setattr(checkpoints, "ANEW_AFTER", 5)
     sqlite = Sqlite(make_url(f"sqlite:///{tmp_path}/bridge.db"), 1)
     writer, moving = await sqlite.connect(), checkpoints.Checkpoints(sqlite)
 
@@ -139,7 +141,15 @@ async def test_copying_begins_only_when_there_is_something_to_copy(
     assert await copied() is False
     await change(2)
     assert await copied() is True
-    assert sqlite.log == Log(2, finishes=True)
+    assert sqlite.log == Log(2, copied=2)
+    await change(1)
+    assert await copied() is False, "one row is not worth it"
+    await change(4, fails=True)
+    await change(0)
+    assert sqlite.log == Log(3, copied=2)
+    await change(2)
+    assert await copied() is True
+    assert sqlite.log == Log(5, copied=5, finishes=True)
     await change(0)
     assert await copied() is False
     await change(1)
@@ -153,7 +163,7 @@ async def test_copying_begins_only_when_there_is_something_to_copy(
 async def test_a_log_that_cannot_be_copied_grows_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(checkpoints, "CHANGES", 1)
+    monkeypatch.setattr(checkpoints, "COPIED_AFTER", 1)
     opened = Database(f"sqlite:///{tmp_path}/bridge.db")
     await upgrade(opened)
     monkeypatch.setattr(checkpoints, "_COPY", "PRAGMA wal_checkpoint(PASSIVE); no statement")
@@ -272,6 +282,28 @@ async def test_those_who_come_during_a_commit_share_the_next() -> None:
     gate.set()
     await asyncio.gather(first, *others)
     assert sizes == [1, 49]
+
+
+async def test_a_crowd_that_comes_back_one_by_one_shares_a_commit() -> None:
+    sizes: list[int] = []
+
+    async def commit(items: Any) -> list[None]:
+        sizes.append(len(items))
+        return [None] * len(items)
+
+    group: GroupCommit[int, None] = GroupCommit(commit)
+
+    async def after(passes: int) -> None:
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        await group.submit(passes)
+
+    await asyncio.gather(*(group.submit(number) for number in range(10)))
+    await asyncio.gather(*(after(number) for number in range(10)))
+    assert sizes == [10, 10]
+    await group.submit(0)
+    await asyncio.gather(*(after(number) for number in (0, 5)))
+    assert sizes == [10, 10, 1, 1, 1]
 
 
 async def test_more_than_can_be_held_is_refused() -> None:
