@@ -104,7 +104,9 @@ class Claims:
         self._database = database
         self._links = links
         self._on_due = on_due
-        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(self._take_turn)
+        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(
+            self._take_turn, patience=5 if database.is_sqlite else 0
+        )
         self._wish: Callable[[Sequence[Result]], Wish | None] = lambda _results: None
         self._on_claimed: Callable[[list[Claimed] | None], None] = lambda _claimed: None
 

@@ -36,7 +36,8 @@ class GroupCommit(Generic[Item, Result]):
     """Writes items in batches. `commit` writes a batch in one transaction and returns a result per item, in their order.
 
     A batch weighs at most `batch`, and what waits at most `waiting`, as `weigh` says (by default every item weighs 1).
-    `at_once` commits may be in flight.
+    `at_once` commits may be in flight. With `patience`, a crowd that was answered by the last ones is let in before the next begins, as
+    long as somebody of it comes within so many passes of the event loop.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class GroupCommit(Generic[Item, Result]):
         batch: int = 500,
         waiting: int = 20_000,
         at_once: int = 1,
+        patience: int = 0,
     ) -> None:
         self._commit = commit
         self._weigh = weigh
@@ -57,7 +59,8 @@ class GroupCommit(Generic[Item, Result]):
         self._at_once = at_once
         self._running: set[asyncio.Task[Any] | None] = set()
         self._crowded = False
-        self._last = 0
+        self._patience = patience
+        self._crowd = 0
 
     async def submit(self, item: Item) -> Result:
         """Returns when the item is committed. Raises what the commit raised; then nothing of the item was written."""
@@ -91,8 +94,8 @@ class GroupCommit(Generic[Item, Result]):
             batch.append(self._waiting.popleft())
             weight += batch[-1].weight
         self._weight -= weight
-        self._last = len(batch)
-        self._crowded |= self._last > _FEW
+        self._crowd = len(batch) if len(batch) > _FEW else self._crowd // 2
+        self._crowded |= len(batch) > _FEW
         return batch
 
     async def _run(self) -> None:
@@ -104,12 +107,10 @@ class GroupCommit(Generic[Item, Result]):
             self._running.remove(asyncio.current_task())
 
     async def _gather(self) -> None:
-        """Let the crowd of the last commit in, as far as it is back already: a commit of its first few would keep all others waiting.
-
-        Where several commits may be in flight, the crowd spreads over them.
-        """
-        before = 0
-        while self._at_once == 1 and self._last > _FEW and before < len(self._waiting) < self._last:
+        """Wait for those who come back at once: a commit of the first few of them would keep all others waiting."""
+        before = passes = 0
+        while passes < self._patience and len(self._waiting) < self._crowd:
+            passes = passes + 1 if before == len(self._waiting) else 0
             before = len(self._waiting)
             await asyncio.sleep(0)
 

@@ -111,6 +111,7 @@ class Inbox:
             batch=_BATCH_BYTES,
             waiting=_WAITING_BYTES,
             at_once=1 if database.is_sqlite else 2,
+            patience=1 if database.is_sqlite else 0,
         )
 
     async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
