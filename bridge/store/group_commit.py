@@ -22,6 +22,9 @@ _MOMENT_S = 0.03
 _BUSY = 0.65
 """Of one CPU's time. A crowd that waits for the disk leaves time for other work."""
 
+PATIENCE = 3
+"""Passes of the event loop: as many as an answer takes to come back as the next request, where the sender is near and quick."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
