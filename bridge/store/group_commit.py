@@ -61,9 +61,9 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._at_once = at_once
         self._running: set[asyncio.Task[Any] | None] = set()
-        self._crowded = False
+        self._crowded = False  # since somebody last waited for a lull
         self._patience = patience
-        self._crowd = 0
+        self._crowd = 0  # how many have just been answered, and may come back
 
     async def submit(self, item: Item) -> Result:
         """Returns when the item is committed. Raises what the commit raised; then nothing of the item was written."""

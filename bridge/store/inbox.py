@@ -149,11 +149,9 @@ class Inbox:
 
     async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
         """The rows of those that are new, in the order of their arrival."""
-        return (
-            (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
-            if fresh
-            else []
-        )
+        if not fresh:
+            return []
+        return (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
 
     async def lull(self, within: timedelta) -> bool:
         """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether there is none."""
