@@ -20,7 +20,7 @@ COPIED_AFTER = 500
 """Rows that are changed before they are copied."""
 
 ANEW_AFTER = 5000
-"""Rows that are written before the log begins anew: some 15 MB. A longer one is slower."""
+"""Rows that are written before the log begins anew, if nobody reads it then: some 15 MB. A longer one is slower."""
 
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 """As much as can be copied without waiting for anybody, and with nobody waiting."""
