@@ -50,6 +50,11 @@ async def test_all_places_are_free_while_all_goes_well(gate: Gate, clock: World)
     assert await places(gate, 16, 3, clock) == 16
 
 
+async def test_fewer_than_no_places_are_none(gate: Gate, clock: World) -> None:
+    """A turn gives away the places of results whose steps have not gone yet. A claim of -1 links is an error, or of all there are."""
+    assert await places(gate, -1, 17, clock) == 0
+
+
 async def test_nobody_goes_during_a_pause_and_one_probes_after_it(gate: Gate, clock: World) -> None:
     await gate.learn(outcome(clock, WAIT))
     assert await places(gate, 16, 0, clock) == 0

@@ -36,12 +36,13 @@ class Gate:
     def places(self, free: int, under_way: int, pause: Pause | None, now: datetime) -> int:
         """How many of the free places may be used now: all, none during a pause, after one a single probe, then more and more.
 
-        `pause` is the destination's, as the database has it.
+        `pause` is the destination's, as the database has it. Fewer than none are free while a turn has given the places of those whose
+        results it wrote to others, and they have not gone yet.
         """
         before, self._pause = self._pause, pause
         if self._pause is None:
             self._ramp = FIRST_RAMP if before is not None else self._ramp
-            return free if self._ramp is None else max(min(free, self._ramp - under_way), 0)
+            return max(free if self._ramp is None else min(free, self._ramp - under_way), 0)
         if self._pause.until > now:
             return 0
         return 0 if under_way else 1

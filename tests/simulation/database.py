@@ -140,6 +140,8 @@ class Transaction:
 
     async def execute(self, statement: Any, parameters: Any = ()) -> Any:
         await self._checkpoint("statement")
+        if isinstance(parameters, Mapping) and parameters.get("limit", 0) < 0:
+            raise ValueError("LIMIT must not be negative")  # says PostgreSQL; to SQLite it would be no limit at all
         return await self._server.execute(statement, parameters)
 
     async def update(self, updates: Updates, rows: Sequence[Mapping[str, Any]]) -> None:
