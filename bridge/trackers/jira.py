@@ -46,7 +46,7 @@ class Jira:
         head = _head(body)
         if head is not None:
             event, ticket_id = clean(head.webhook_event)[:_LONGEST_NAME], head.issue.id
-            return [Recognised(event, ticket_id, _key(head.timestamp, identifier, body), body)]
+            return [Recognised(event, ticket_id, _key(head.timestamp, identifier, body, received_at), body)]
         message = read_object(body)
         return [
             Recognised(
@@ -146,17 +146,14 @@ def _head(body: bytes) -> _Head | None:
 
 
 def _dedupe_key(message: Mapping[str, Any], identifier: str, body: bytes, received_at: datetime) -> str:
-    """Jira's identifier. Without it the same event, issue and change are the same bytes, if there is a time among them.
-
-    A body without any time can truly come again: an issue that is reopened looks as it did before. Such a one has no duplicates.
-    """
+    """Jira's identifier. Without it the same event, issue and change are the same bytes, if there is a time among them."""
     fields = as_object((_issue(message) or {}).get("fields"))
-    key = _key(milliseconds(message.get("timestamp")), identifier, body)
-    return key if identifier or _told_time(message, fields) else f"{key}:{received_at.timestamp()}"
+    told_at = milliseconds(message.get("timestamp")) or _told_time(message, fields)
+    return _key(told_at, identifier, body, received_at)
 
 
-def _key(emitted: int, identifier: str, body: bytes) -> str:
-    return dedupe_key(emitted, fingerprint(identifier.encode() or body))
+def _key(told_at: int, identifier: str, body: bytes, received_at: datetime) -> str:
+    return dedupe_key(told_at, fingerprint(identifier.encode() or body), None if identifier else received_at)
 
 
 def _event(message: Mapping[str, Any]) -> str:

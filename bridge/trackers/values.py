@@ -58,13 +58,15 @@ def version(updated: int, emitted: int, state: TicketState | None, facts: Mappin
     return Version(updated, emitted, _RANK[state], digest(facts)[:16]).encode()
 
 
-def dedupe_key(told_at: int, content: str) -> str:
+def dedupe_key(told_at: int, content: str, received_at: datetime | None = None) -> str:
     """By what the inbox knows a delivery again: the time that it tells, in epoch milliseconds, 0 for none, and its content's fingerprint.
 
+    With `received_at` one that tells no time has no duplicates: a ticket may truly look as it did before.
     The time is first, because a tracker's deliveries come nearly in its order: their keys lie beside each other in the index, where
     keys that may fall anywhere would each change a page of their own.
     """
-    return f"{told_at:012x}:{content}"
+    key = f"{told_at:012x}:{content}"
+    return key if told_at or received_at is None else f"{key}:{received_at.timestamp()}"
 
 
 def fingerprint(data: bytes) -> str:

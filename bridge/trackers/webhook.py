@@ -41,14 +41,11 @@ class Webhook:
     def recognise(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Sequence[Recognised]:
         """One delivery. Which ticket it is of is read later, where a template that fails loses nothing.
 
-        The same bytes are a duplicate only if the message tells a time; without one a ticket may truly look as it did before.
+        The same bytes are a duplicate only if the message tells a time.
         """
         del headers
         message = read_object(body)
-        told_at = self._told_time(message)
-        key = dedupe_key(told_at, fingerprint(body))
-        if not told_at:
-            key += f":{received_at.timestamp()}"
+        key = dedupe_key(self._told_time(message), fingerprint(body), received_at)
         return [Recognised(event="webhook", ticket_id=None, dedupe_key=key, body=body)]
 
     def read(self, body: bytes, received_at: datetime) -> Observation | Ignored:

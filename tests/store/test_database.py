@@ -160,6 +160,24 @@ async def test_copying_begins_only_when_there_is_something_to_copy(
     await writer.close()
 
 
+async def test_a_commit_that_fails_leaves_nothing_to_copy(tmp_path: Path) -> None:
+    sqlite = Sqlite(make_url(f"sqlite:///{tmp_path}/bridge.db"), 1)
+    writer = await sqlite.connect()
+
+    async def work(running: Running) -> None:
+        for statement in (
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE child (of INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+            "INSERT INTO child VALUES (1)",
+        ):
+            await running.run(statement, [()], returns=False)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.transact(work)
+    assert sqlite.log == Log()
+    await writer.close()
+
+
 async def test_a_log_that_cannot_be_copied_grows_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

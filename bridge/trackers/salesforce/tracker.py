@@ -121,8 +121,7 @@ class Salesforce:
         told_at = self._told_time(message, as_object(record))
         if notification := message.get("notificationId"):
             return dedupe_key(told_at, digest([notification, message.get("object"), record]))
-        key = dedupe_key(told_at, digest(message))
-        return key if told_at else f"{key}:{received_at.timestamp()}"
+        return dedupe_key(told_at, digest(message), received_at)
 
     def _facts(self, message: Mapping[str, Any], record: Mapping[str, Any], ticket_id: str) -> dict[str, Any]:
         facts = {**without_own_names(record), "Id": ticket_id, EVENT: as_text(message.get("event")) or ""}
