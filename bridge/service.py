@@ -137,7 +137,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             else:
                 lanes.wake(what)
 
-        hearing = asyncio.create_task(store.signals.listen(heard))
+        signalling = [asyncio.create_task(each) for each in (store.signals.listen(heard), store.signals.tell())]
         tick()
         for poller in pollers:
             poller.wake()
@@ -155,7 +155,7 @@ async def running(config: Config, clock: Clock = utc_now, random: Random | None 
             )
         finally:
             scheduler.stop()
-            await _cancel([hearing, *polling])  # a poll can end anywhere: the next one goes on where it stood
+            await _cancel([*signalling, *polling])  # a poll can end anywhere: the next one goes on where it stood
             lanes.stop()
             worker.stop()
             await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN.total_seconds())

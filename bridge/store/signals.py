@@ -38,23 +38,33 @@ class Signals:
         self._database = database
         self._sender = sender
         self._untold: set[str] = set()
-        self._telling: asyncio.Task[None] | None = None
+        self._to_tell = asyncio.Event()
 
     async def delivered(self, connection: Connection, source: str) -> None:
         """A source has new deliveries."""
         await self._send(connection, f"source {source}")
 
     def stored(self, sources: Iterable[str]) -> None:
-        """Sources have new deliveries, which are committed. It is told at once, or shortly after what was told last."""
-        if self._database.is_sqlite:
-            return
+        """Sources have new deliveries, which are committed: `tell` sends it."""
         self._untold.update(sources)
-        if self._untold and self._telling is None:
-            self._telling = asyncio.create_task(self._tell())
+        if self._untold:
+            self._to_tell.set()
 
     async def due(self, connection: Connection) -> None:
         """Links are due."""
         await self._send(connection, DUE)
+
+    async def tell(self) -> None:
+        """Send what was `stored` until cancelled: at once, or shortly after what was told last."""
+        while not self._database.is_sqlite:
+            await self._to_tell.wait()
+            self._to_tell.clear()
+            told, self._untold = self._untold, set()
+            with suppress(StoreUnavailable):  # who does not hear of them finds them all the same
+                async with self._database.reading() as connection:
+                    for source in told:
+                        await self.delivered(connection, source)
+            await asyncio.sleep(_BETWEEN_S)
 
     async def listen(self, heard: Heard) -> None:
         """Hear the other processes until cancelled, whatever becomes of the connection."""
@@ -64,18 +74,6 @@ class Signals:
             except StoreUnavailable as error:
                 _log.debug("signals wait for the database", error=str(error))
             await asyncio.sleep(_RETRY_S)
-
-    async def _tell(self) -> None:
-        try:
-            while self._untold:
-                told, self._untold = self._untold, set()
-                with suppress(StoreUnavailable):  # who does not hear of them finds them all the same
-                    async with self._database.reading() as connection:
-                        for source in told:
-                            await self.delivered(connection, source)
-                await asyncio.sleep(_BETWEEN_S)
-        finally:
-            self._telling = None
 
     async def _send(self, connection: Connection, what: str) -> None:
         if not self._database.is_sqlite:

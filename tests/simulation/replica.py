@@ -128,7 +128,12 @@ class Replica:
         """Start everything."""
         await _take_over(self._store, self.clock() + timedelta(seconds=TIMEOUT_S))
         self._begin(self._store.signals.listen(self._heard))
-        for work in (self._lanes.run, self._worker.run, *(poller.run for poller in self._pollers)):
+        for work in (
+            self._store.signals.tell,
+            self._lanes.run,
+            self._worker.run,
+            *(poller.run for poller in self._pollers),
+        ):
             self._begin(work())
         self._lanes.wake()
         self._worker.wake()

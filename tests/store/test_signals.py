@@ -24,9 +24,9 @@ def database_url(postgresql: Any) -> str:
 class Hearing:
     """What a store hears, as it comes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self) -> None:
         self._heard: asyncio.Queue[str | None] = asyncio.Queue()
-        self.task = asyncio.create_task(store.signals.listen(self._heard.put_nowait))
+        self.put = self._heard.put_nowait
 
     async def next(self) -> str | None:
         async with asyncio.timeout(PATIENCE_S):
@@ -38,12 +38,16 @@ class Hearing:
 
 
 @pytest.fixture
-async def hearing(second_store: Store) -> AsyncIterator[Hearing]:
-    hearing = Hearing(second_store)
+async def hearing(store: Store, second_store: Store) -> AsyncIterator[Hearing]:
+    """What the second store hears, while both tell."""
+    hearing = Hearing()
+    signals = second_store.signals
+    tasks = [asyncio.create_task(each) for each in (signals.listen(hearing.put), signals.tell(), store.signals.tell())]
     assert await hearing.next() is None  # whatever was before
     yield hearing
-    hearing.task.cancel()
-    await asyncio.gather(hearing.task, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_delivery_is_heard_with_its_source(store: Store, hearing: Hearing) -> None:
@@ -99,8 +103,16 @@ async def test_a_broken_connection_is_made_again(database: Database, store: Stor
     assert await hearing.next() == "jira"
 
 
+async def test_what_was_stored_leaves_nothing_running_behind_it(store: Store) -> None:
+    before = asyncio.all_tasks()
+    await store.inbox.append([delivery()])
+    assert asyncio.all_tasks() == before
+
+
 async def test_sqlite_has_one_process(tmp_path: Any) -> None:
     database = Database(f"sqlite:///{tmp_path}/x.db")
     await upgrade(database)
-    await Store(database).signals.listen(lambda what: pytest.fail(str(what)))  # there is nobody to hear
+    signals = Store(database).signals
+    await signals.tell()  # there is nobody to tell
+    await signals.listen(lambda what: pytest.fail(str(what)))
     await database.close()
