@@ -121,8 +121,7 @@ class Observation:
     state: TicketState | None  # as far as these facts alone tell
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """A ticket as templates and conditions see it."""
 
     id: str

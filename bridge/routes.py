@@ -18,8 +18,7 @@ PRIORITIES = ("Low", "Medium", "High", "Critical")
 TITLE_LIMIT = 512
 """Characters that CreateTask takes as a title; a longer one is cut, so that a long summary never parks a ticket."""
 
-_TICKET_NAMES = tuple(Ticket.__dataclass_fields__)
-_NAMES: templates.Names = {"ticket": _TICKET_NAMES, "fields": None, "source": None, "event": None}
+_NAMES: templates.Names = {"ticket": Ticket._fields, "fields": None, "source": None, "event": None}
 _DEFAULT_DATA = {
     name: f"{{{{ ticket.{name} }}}}"
     for name in ("key", "url", "title", "status", "type", "project", "reporter", "assignee")
@@ -38,7 +37,7 @@ class View:
     def scope(self) -> Scope:
         """The names that a template may use."""
         return {
-            "ticket": {name: getattr(self.ticket, name) for name in _TICKET_NAMES},
+            "ticket": self.ticket._asdict(),
             "fields": fields_of(self.facts),
             "source": self.source,
             "event": self.facts.get(EVENT, ""),
@@ -226,6 +225,6 @@ def _priority(key: str, priority: str | Mapping[str, str]) -> Render:
 
 def _cut(text: str, limit: int) -> str:
     """Orchestrator counts UTF-16 units; a character outside the basic plane is two of them."""
-    if len(text.encode("utf-16-le")) // 2 <= limit:
+    if len(text) <= limit // 2 or len(text.encode("utf-16-le")) // 2 <= limit:
         return text
     return text.encode("utf-16-le")[: (limit - 1) * 2].decode("utf-16-le", errors="ignore") + "…"

@@ -56,8 +56,9 @@ _ENVIRONMENT = _Sandbox(
 @cache
 def condition(key: str, source: str) -> Render:
     """An expression. `key` is its place in the YAML, which its errors name."""
-    compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
-    return partial(_evaluate, key, _lookup(source) or compiled)
+    evaluate = partial(_evaluate, key, _ENVIRONMENT.compile_expression(source, undefined_to_none=False))
+    dotted = _dotted(source)
+    return evaluate if dotted is None else _lookup(*dotted, evaluate)
 
 
 @cache
@@ -109,16 +110,24 @@ def _evaluate(key: str, render: Any, scope: Scope) -> Any:
     return rendered
 
 
-def _lookup(source: str) -> Callable[..., Any] | None:
-    """What an expression that is one attribute of one name does (`ticket.key`, which most are), without a context of Jinja's."""
+def _dotted(source: str) -> tuple[str, str] | None:
+    """The name and the attribute of an expression that is nothing more than those: `ticket.key`, as most are."""
     expression = _condition_tree(source).body[0].nodes[0]  # type: ignore[attr-defined]
     if not (isinstance(expression, nodes.Getattr) and isinstance(expression.node, nodes.Name)):
         return None
-    name, attribute = expression.node.name, expression.attr
+    return expression.node.name, expression.attr
 
-    def look_up(**scope: Any) -> Any:
-        found = scope[name] if name in scope else _ENVIRONMENT.undefined(name=name)
-        return _ENVIRONMENT.getattr(found, attribute)
+
+def _lookup(name: str, attribute: str, evaluate: Render) -> Render:
+    """What such an expression comes to without Jinja, where that is nothing or a plain text; anything else is left to `evaluate`."""
+
+    def look_up(scope: Scope) -> Any:
+        known = scope.get(name)
+        if isinstance(known, dict) and attribute in known:
+            found = known[attribute]
+            if found is None or (isinstance(found, str) and found.isascii()):
+                return found
+        return evaluate(scope)
 
     return look_up
 

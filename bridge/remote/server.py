@@ -55,19 +55,23 @@ class Server:
         changes = method != "GET" if changes is None else changes
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
-                return await self._exchange(
-                    httpx.Request(
-                        method,
-                        self._url(path),
-                        headers=[*self.client.headers.raw, *_raw(headers or {})],
-                        content=content,
-                    )
-                )
+                return await self._exchange(self._request(method, path, content, headers or {}))
         except TimeoutError as error:
             late = TimeoutError(f"no answer within {self._timeout.total_seconds():g} s")
             raise broken(self.who, late, changes=changes) from error
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
             raise broken(self.who, error, changes=changes) from error
+
+    def _request(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Request:
+        """What httpx would add, the host and the length, aiohttp adds anyway: given as a stream, a content gets no more headers."""
+        request = httpx.Request(
+            method,
+            self._url(path),
+            headers=[*self.client.headers.raw, *_raw(headers)],
+            stream=httpx.ByteStream(content or b""),
+        )
+        request.read()
+        return request
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
         """As httpx's client does it, without redirects, cookies and a log line, which were half of what a call cost."""

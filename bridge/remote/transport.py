@@ -47,4 +47,8 @@ class Transport(AiohttpTransport):
                 allow_redirects=False,
             ) as answer:
                 content = await answer.read()
-        return httpx.Response(answer.status, headers=answer.raw_headers, content=content, request=request)
+        response = httpx.Response(
+            answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(content), request=request
+        )
+        response.read()
+        return response

@@ -26,7 +26,7 @@ from bridge.model import Attempt, Link, LinkState, Step, TaskState
 from bridge.outcome import due
 from bridge.replacing import replace
 from bridge.store.database import Connection, Database, many
-from bridge.store.records import WORK, link_of, row_of, snapshot_of, work_of
+from bridge.store.records import CHANGING, WORK, changing_of, link_of, row_of, snapshot_of, work_of
 from bridge.store.refs import TicketRef, of_tickets, these
 from bridge.store.signals import Signals
 from bridge.store.statements import Updates
@@ -100,7 +100,7 @@ class Links:
     async def save(self, connection: Connection, changed: Sequence[Link], now: datetime) -> None:
         """Write links that were made or changed, in the transaction in which they were read."""
         await many(connection, _INSERT, ({**row_of(link), "updated_at": now} for link in changed if not link.id))
-        known = ({"of": link.id, **row_of(link), "updated_at": now} for link in changed if link.id)
+        known = ({"of": link.id, **changing_of(link), "updated_at": now} for link in changed if link.id)
         await many(connection, _UPDATE, known)
         await self._tell_due(connection, changed, now)
 
@@ -215,7 +215,7 @@ _GENERATIONS = select(links).where(of_tickets(links)).order_by(links.c.id).with_
 _ONE_OF = select(links).where(links.c.id.in_(bindparam("ids", expanding=True))).order_by(links.c.id)
 LOCK = _ONE_OF.with_for_update()
 _INSERT = insert(links)
-_UPDATE = Updates(links, [column.key for column in links.columns if column.key != "id"])
+_UPDATE = Updates(links, CHANGING)
 _UPDATE_WORK = Updates(links, WORK)
 
 

@@ -22,12 +22,10 @@ from bridge.model import (
 from bridge.replacing import made
 from bridge.store.tables import links
 
+_IS = ("source", "ticket_id", "generation", "correlation_key", "destination", "created_at")
+"""The columns of a link that never change: to write them again would write their indexes again."""
+
 _WANTS_AS_IT_IS = (
-    "source",
-    "ticket_id",
-    "generation",
-    "correlation_key",
-    "destination",
     "route",
     "route_version",
     "ticket_key",
@@ -35,7 +33,6 @@ _WANTS_AS_IT_IS = (
     "version",
     "closed_version",
     "seen_open",
-    "created_at",
 )
 _WORK_AS_IT_IS = (
     "create_sent_at",
@@ -50,11 +47,13 @@ _WORK_AS_IT_IS = (
 )
 """The columns of a link that hold what the field of the same name holds."""
 
+_COLUMNS = links.columns.keys()
+
+CHANGING = [name for name in _COLUMNS if name not in ("id", *_IS)]
+"""The columns that change: by what is heard of the ticket, and by steps."""
+
 WORK = (*_WORK_AS_IT_IS, "task_state", "task_id", "told", "refused", "create_safe_at")
 """The columns that a step changes."""
-
-
-_COLUMNS = links.columns.keys()
 
 
 def link_of(row: Row[Any]) -> Link:
@@ -74,11 +73,11 @@ def link_of(row: Row[Any]) -> Link:
 
 def row_of(link: Link) -> dict[str, Any]:
     """A link's columns, without its id."""
-    return {**_wants_of(link), **work_of(link)}
+    return {**{name: getattr(link, name) for name in _IS}, **changing_of(link)}
 
 
-def _wants_of(link: Link) -> dict[str, Any]:
-    """The columns that say what a link is and what its ticket wants."""
+def changing_of(link: Link) -> dict[str, Any]:
+    """The columns that say what a link's ticket wants, what its task is, and what is due."""
     return {
         "policy": link.policy,
         "ticket_state": link.ticket_state,
@@ -86,6 +85,7 @@ def _wants_of(link: Link) -> dict[str, Any]:
         "completion": link.completion,
         "shows": link.shows or None,
         **{name: getattr(link, name) for name in _WANTS_AS_IT_IS},
+        **work_of(link),
     }
 
 

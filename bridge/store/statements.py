@@ -41,6 +41,7 @@ _NO_VALUE = (TypeError, ValueError, OverflowError, RecursionError)
 """What a value raises that cannot be put in."""
 
 _Processor = Callable[[Any], Any]
+"""Writes or reads a value of a type. NULL is None without it, which most of a link's columns are."""
 
 
 class Rows(IteratorResult[*tuple[Any, ...]]):
@@ -66,7 +67,12 @@ class Sql:
         for name, places in self.expanded.items():
             given.update(zip(places, _flat(given[name], len(places)), strict=True))
         try:
-            return tuple([given[name] if process is None else process(given[name]) for name, process in self.names])
+            return tuple(
+                [
+                    process(value) if (value := given[name]) is not None and process is not None else value
+                    for name, process in self.names
+                ]
+            )
         except _NO_VALUE as error:
             raise _unstorable(error) from error
 
@@ -75,7 +81,7 @@ class Sql:
         try:
             for name, process in self.names:
                 values = [row[name] for row in rows] if name in rows[0] else [self.defaults[name]] * len(rows)
-                yield values if process is None else list(map(process, values))
+                yield values if process is None else [None if value is None else process(value) for value in values]
         except _NO_VALUE as error:
             raise _unstorable(error) from error
 
@@ -122,7 +128,8 @@ class Statement:
     def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
         values = list(row)
         for place, process in self._reading:
-            values[place] = process(values[place])
+            if (value := values[place]) is not None:
+                values[place] = process(value)
         return tuple(values)
 
     def _expand(self, sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Sql:

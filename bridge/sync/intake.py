@@ -4,6 +4,7 @@ Each source has an intake of its own, so that a tracker that answers slowly dela
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -180,7 +181,10 @@ class Intake:
 
     def _tell(self, batch: Sequence[Delivery], verdicts: Sequence[Verdict], known: Mapping[TicketRef, Known]) -> None:
         log = _log.bind()
+        everything = log.is_enabled_for(logging.DEBUG)
         for delivery, verdict in zip(batch, verdicts, strict=True):
+            if not (everything or verdict.state is DeliveryState.PARKED):
+                continue
             what = {"source": delivery.source, "delivery": delivery.id, **_ticket(delivery, verdict, known)}
             match verdict.state:
                 case DeliveryState.PARKED if (verdict.reason or "").startswith(UNASKED):
