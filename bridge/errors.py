@@ -131,6 +131,10 @@ class RateLimited(Unavailable):
         super().__init__(message, sent=status != 429, status=status, code=code, trace_id=trace_id)
 
 
+class Postponed(RemoteError):
+    """The call was not made: the server was paused, or no place was free in time. It is no attempt."""
+
+
 class Unauthorized(RemoteError):
     """401 with a fresh token, no token to be had, or 403. A 403 may be one folder's, so it never stops the other tickets."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bridge.errors import RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
+from bridge.errors import Postponed, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, Refusal, Step, Task, TaskState
 from bridge.plan import plan
 from bridge.replacing import replace
@@ -113,7 +113,7 @@ def _found_nothing(link: Link, outcome: Outcome) -> Link:
 def _failed(link: Link, outcome: Outcome, error: RemoteError, at_version: str, waits: Waits) -> Link:
     link = replace(_intent(link, outcome, error, waits), last_error=str(error).replace("\x00", ""))
     match error:
-        case RateLimited():  # the destination waits, not the link
+        case RateLimited() | Postponed():  # the destination waits, not the link
             return link
         case Unavailable() | Unauthorized(status=None | 401):
             return replace(link, attempts=link.attempts + 1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.errors import NotFound, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
+from bridge.errors import NotFound, Postponed, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, LinkState, Refusal, Step, Task, TaskId, TaskState, TicketState
 from bridge.outcome import SETTLE, Outcome, Waits, settle
 from bridge.plan import plan
@@ -57,6 +57,7 @@ def test_a_ticket_that_reopened_while_its_task_was_completed_gets_a_new_generati
     "error",
     [
         Unavailable("refused", sent=False),
+        Postponed("paused"),
         RateLimited("slow down", retry_after=timedelta(seconds=9), status=429),
         Unauthorized("no", status=401),
         Rejected("no catalog", status=400, code=2451),
@@ -121,6 +122,7 @@ def test_a_task_that_may_still_end_is_looked_at_again_when_its_ticket_is_open() 
     "error",
     [
         RateLimited("slow", retry_after=BACKOFF, status=429),
+        Postponed("paused"),
         Unknown("500", answered=True, status=500),
         Unknown("lost", answered=False),
     ],
@@ -159,6 +161,7 @@ def test_what_is_told_while_an_earlier_edit_may_take_effect_is_told_again_after_
 def test_the_destinations_failures_leave_the_link_due() -> None:
     for error in (
         Unavailable("away", sent=False),
+        Postponed("paused"),
         Unauthorized("no"),
         RateLimited("slow", retry_after=BACKOFF, status=429),
     ):
@@ -167,6 +170,7 @@ def test_the_destinations_failures_leave_the_link_due() -> None:
 
 
 def test_being_told_to_wait_is_not_an_attempt() -> None:
+    assert after(CLOSING, Step.COMPLETE, error=Postponed("paused")).attempts == 0
     assert after(CLOSING, Step.COMPLETE, error=RateLimited("slow", retry_after=BACKOFF, status=429)).attempts == 0
     assert after(CLOSING, Step.COMPLETE, error=Unavailable("away", sent=False)).attempts == 1
 

@@ -205,6 +205,36 @@ async def test_07_being_told_to_wait_quiets_everything(orchestrator: str, world:
         assert len(world.all_tasks()) == 5
 
 
+async def test_07_what_was_claimed_ahead_is_given_back(orchestrator: str, world: World, tmp_path: Path) -> None:
+    """While steps are quick, a link waits for its place with its lease: being told to wait holds for it too."""
+    async with bridge_and_service(
+        configured(tmp_path, orchestrator, orchestrator={"max_concurrency": 1, "timeout": "10s"})
+    ) as (
+        bridge,
+        service,
+    ):
+        await sent(bridge, CREATED)
+        await settled(bridge)  # quickly
+        slow = Rule(operation="CreateTask", kind="latency", seconds=3, times=1)
+        world.faults.replace([slow, Rule(operation="CreateTask", kind="rate_limit", retry_after=1, times=1)])
+        await sent(bridge, jira_event(2), jira_event(3))
+
+        async def told_to_wait() -> bool:
+            return await service.store.pauses.get(DESTINATION) is not None
+
+        await until(told_to_wait, "Orchestrator is paused")
+        assert world.journal.calls["CreateTask"] == 2
+        links = await settled(bridge)
+        assert [link["attempts"] for link in links] == [0] * 3
+        assert world.journal.calls["CreateTask"] == 4
+        outcomes = {
+            link["ticket_key"]: [each.outcome for each in await service.store.links.attempts(link["id"])]
+            for link in links
+        }
+        assert outcomes["OPS-2"] == ["ratelimited", "ok"]
+        assert outcomes["OPS-3"] == ["postponed", "ok"]
+
+
 # -- 8 -----------------------------------------------------------------------------------------------------------------------------
 
 

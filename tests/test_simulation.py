@@ -53,6 +53,7 @@ def test_a_claim_that_was_slow_to_commit_leaves_the_call_before_a_crash_its_time
         tracker_skew=0.0,
         index_lag=0.0,
         busy=0.0,
+        concurrency=3,
     )
     incidents = (
         Trouble(1, "create", "429", "no", wait=20),

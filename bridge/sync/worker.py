@@ -1,4 +1,8 @@
-"""The worker: claims links that are due, takes one step of each, records how it went."""
+"""The worker: claims links that are due, takes one step of each, records how it went.
+
+So many steps as there are places are taken at once. While steps are quick, as many links again are claimed ahead: who has a place goes
+on to the next call while the result of the one before is written. During a pause they are given back without a call.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge.errors import NotFound, Rejected, RemoteError, StoreUnavailable, Unavailable, Unknown
+from bridge.errors import NotFound, Postponed, Rejected, RemoteError, StoreUnavailable, Unavailable, Unknown
 from bridge.model import Completion, Folder, Link, LinkId, Step, Task, TaskId, TaskRequest, TaskState
 from bridge.outcome import Outcome, Waits
 from bridge.store import Claimed, Reopen, Result, Store, Terms, Wish
@@ -22,6 +26,9 @@ _log = structlog.get_logger()
 
 LEASE_MARGIN = timedelta(seconds=30)
 """A lease outlasts the slowest step, which is two requests, by this much: for the database, and for the way to the call."""
+
+QUICK = timedelta(milliseconds=500)
+"""A step that takes no longer frees its place before a link that was claimed ahead has waited for much of its lease."""
 
 _FIRST_BACKOFF = timedelta(milliseconds=500)
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -45,7 +52,7 @@ class Destination(Shows, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`timeout` of one request, how many may be under way, and how a reopened ticket's next generation begins."""
+    """`timeout` of one request, how many steps may be under way, and how a reopened ticket's next generation begins."""
 
     timeout: timedelta
     concurrency: int
@@ -73,7 +80,9 @@ class Worker:
         self._clock = clock
         self._random = random
         self._alarm = alarm
-        self._under_way: dict[asyncio.Task[None], LinkId] = {}
+        self._under_way: dict[asyncio.Task[None], LinkId] = {}  # from the claim until the result is written
+        self._places = asyncio.Semaphore(limits.concurrency)
+        self._quick = False  # as the last step was
         self._claiming = self._asked_meanwhile = False
         self._wished = 0
         self._more = True  # whether links may be due that no place was free for
@@ -105,7 +114,7 @@ class Worker:
         A claim that was not full has left nothing behind: whatever becomes due later wakes the worker again.
         """
         self._more = True  # until a claim finds less than it has places for
-        while not self._waker.stopping and len(self._under_way) < self._limits.concurrency:
+        while not self._waker.stopping and len(self._under_way) < self._most:
             if self._claiming:
                 self._asked_meanwhile = True
                 return
@@ -123,7 +132,7 @@ class Worker:
 
     async def _claim_through_gate(self) -> bool:
         """Claim for the places that the gate gives after a pause; whether more may be due."""
-        now, free = self._clock(), self._limits.concurrency - len(self._under_way)
+        now, free = self._clock(), self._most - len(self._under_way)
         outlook = await self._store.claims.outlook(self._gate.destination, now)
         places = self._gate.places(free, len(self._under_way), outlook.pause, now)
         if not places:
@@ -139,6 +148,12 @@ class Worker:
             self._begin(each)
         return len(claimed) == places
 
+    @property
+    def _most(self) -> int:
+        """How many links may be claimed at once."""
+        ahead = self._quick and self._gate.is_open
+        return self._limits.concurrency * (2 if ahead else 1)
+
     def _wake_at(self, due: datetime | None) -> None:
         if due is not None and due > self._clock():
             self._alarm(due)
@@ -148,7 +163,7 @@ class Worker:
 
         One claim at a time, so that no place is given twice.
         """
-        free = self._limits.concurrency - len(self._under_way) + len(results)
+        free = self._most - len(self._under_way) + len(results)
         if self._claiming or self._waker.stopping or free <= 0 or not self._gate.is_open:
             return None
         self._claiming, self._wished = True, free
@@ -178,13 +193,24 @@ class Worker:
     # -- one step ------------------------------------------------------------------------------------------------------------------
 
     async def _step(self, claimed: Claimed) -> None:
-        outcome = await self._take(claimed)
-        with suppress(StoreUnavailable):  # the next answer teaches the same
-            await self._gate.learn(
-                outcome
-            )  # first: what is recorded may be due at once, and shall find the gate closed
+        ahead = self._places.locked()
+        async with self._places:
+            if ahead and not (self._gate.is_open and self._in_time(claimed.link, self._clock())):
+                outcome = self._postponed(claimed.step)
+            else:
+                outcome = await self._take(claimed)
+                with suppress(StoreUnavailable):  # the next answer teaches the same
+                    # before the place is another's, and before what is recorded may be due: both shall find the gate closed
+                    await self._gate.learn(outcome)
         settled = await self._record(Result(claimed, outcome, self._waits(claimed.link)))
         _tell(claimed, outcome, settled)
+
+    def _postponed(self, step: Step) -> Outcome:
+        """Of a link that was claimed ahead and has not got a place in time."""
+        now = self._clock()
+        return Outcome(
+            step, now, now, error=Postponed("Orchestrator was paused, or slow, before the call could be made")
+        )
 
     async def _take(self, claimed: Claimed) -> Outcome:
         started_at = self._clock()
@@ -198,12 +224,18 @@ class Worker:
         except Exception as mistake:  # noqa: BLE001 - we cannot tell what it left behind: find out before doing it again
             _log.exception("a step met a mistake of ours", link=claimed.link.id, step=claimed.step)
             error = Unknown(f"{type(mistake).__name__}: {mistake}", answered=False)
-        return Outcome(claimed.step, started_at, self._clock(), done.task, error, done.told, done.refused)
+        finished_at = self._clock()
+        self._quick = finished_at - started_at <= QUICK
+        return Outcome(claimed.step, started_at, finished_at, done.task, error, done.told, done.refused)
 
     def _refuse_if_late(self, link: Link, now: datetime) -> None:
-        """A call must end within its lease. One that would not (the claim's commit hung, the clock jumped) is not begun."""
-        if link.leased_until is not None and now + 2 * self._limits.timeout > link.leased_until:
+        """The claim's commit hung, or the clock jumped."""
+        if not self._in_time(link, now):
             raise Unavailable("too much of the lease had gone before the call could be made", sent=False)
+
+    def _in_time(self, link: Link, now: datetime) -> bool:
+        """Whether a call that is begun now ends within its lease."""
+        return link.leased_until is None or now + 2 * self._limits.timeout <= link.leased_until
 
     async def _call(self, claimed: Claimed) -> Told:
         link = claimed.link
@@ -215,7 +247,7 @@ class Worker:
             case Step.EDIT:
                 return await edit(self._destination, link, _task_id(link))
             case Step.ASSIGN:
-                return await self._in_time(assign(self._destination, link, _task_id(link)))
+                return await self._within_lease(assign(self._destination, link, _task_id(link)))
             case Step.COMPLETE:
                 return Told(await self._complete(link, _task_id(link)))
             case Step.DELETE:
@@ -223,7 +255,7 @@ class Worker:
             case Step.REOPEN:  # taken by the claim itself
                 return Told(None)
 
-    async def _in_time(self, step: Awaitable[Told]) -> Told:
+    async def _within_lease(self, step: Awaitable[Told]) -> Told:
         """A step of more than two requests, within the lease of two."""
         try:
             return await asyncio.wait_for(step, 2 * self._limits.timeout.total_seconds())
@@ -321,6 +353,8 @@ def _tell(claimed: Claimed, outcome: Outcome, settled: Link | None) -> None:
     elif settled.parked:
         remedy = f"correct it, then `bridge links retry {link.id}`"
         _log.error("link parked", step=step, error=settled.last_error, remedy=remedy, **what)
+    elif isinstance(outcome.error, Postponed):
+        _log.debug("step postponed", step=step, reason=str(outcome.error), **what)
     elif outcome.error is not None:
         attempts = settled.attempts
         _log.warning(

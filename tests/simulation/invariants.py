@@ -82,7 +82,8 @@ def _nothing_after_the_end(records: Records) -> Iterator[str]:
             at, detail = ended[row.link_id]
             if row.started_at > at:
                 yield f"no attempt after a final state: link {row.link_id} took {row.step} after {detail!r}"
-        if row.outcome == "ok" and (row.detail or "").endswith((" completed", " gone")) and row.link_id not in ended:
+        saw_the_end = row.outcome == "ok" and (row.detail or "").endswith((" completed", " gone"))
+        if saw_the_end and row.link_id not in ended and row.link_id not in records.late:
             finished = row.started_at + timedelta(milliseconds=row.took_ms) + 2 * timedelta(seconds=SKEW_S)
             ended[row.link_id] = (finished, row.detail)
 

@@ -16,6 +16,9 @@ from tests.simulation.plan import SKEW_S, TIMEOUT_S, Trouble
 
 T = TypeVar("T")
 
+_STEPS = ("create", "find", "complete", "delete", "edit", "assign")
+"""What the worker alone asks."""
+
 LAG_S = 1.4
 """How late a list may show a task; the bridge grants two seconds (`bridge.outcome.SETTLE`), and clocks differ."""
 
@@ -99,9 +102,11 @@ class TaskServer:
 class OrchestratorClient:
     """What one replica has of it: the worker's `Destination`, and the reconciler's `TaskLists`."""
 
-    def __init__(self, server: TaskServer, host: Host, chaos: Chaos, random: Random, tell: Tell) -> None:
+    def __init__(self, server: TaskServer, host: Host, chaos: Chaos, random: Random, tell: Tell, at_once: int) -> None:
         self._server = server
         self._host = host
+        self._at_once = at_once
+        self._steps = 0
         self._chaos = chaos
         self._random = random
         self._tell = tell
@@ -159,6 +164,15 @@ class OrchestratorClient:
     # -- the way there and back ------------------------------------------------------------------------------------------------------
 
     async def _call(self, operation: str, what: str, change: Callable[[], T]) -> T:
+        step = operation in _STEPS
+        self._steps += step
+        try:
+            assert self._steps <= self._at_once, "more steps are under way than may be"
+            return await self._answer(operation, what, change)
+        finally:
+            self._steps -= step
+
+    async def _answer(self, operation: str, what: str, change: Callable[[], T]) -> T:
         host, chaos = self._host, self._chaos
         await host.alive()
         chaos.strike(host, "calling")

@@ -35,7 +35,7 @@ class Setting:
     tracker_skew: float
     index_lag: float
     busy: float  # how often the database takes its time
-    concurrency: int = 3  # calls to Orchestrator that one replica has under way
+    concurrency: int  # steps that one replica has under way
 
     def __str__(self) -> str:
         replicas = f"{len(self.skews)} replica{'s' if len(self.skews) > 1 else ''}"
@@ -199,15 +199,24 @@ _NEXT: dict[Kind, tuple[Kind, ...]] = {
 }
 
 
+_CROWD = 11
+"""The first number of its tickets."""
+
+
 def plan_of(seed: int) -> Plan:
     """What the seed means. Small worlds: a violation needs few tickets, and many of them are quick."""
-    random = Random(f"plan {seed}")
-    setting = _setting(random)
+    random, crowding = Random(f"plan {seed}"), Random(f"crowd {seed}")
+    crowd = crowding.choice((0, 0, 0, 5))  # tickets at once, of which not each has a place
+    setting = _setting(random, 1 if crowd else 3)
     until = random.uniform(60, 240)
     changes = [
         change
         for ticket in range(1, random.choice((1, 1, 2, 2, 3)) + 1)
-        for change in _life(ticket, until, setting, random)
+        for change in _life(ticket, random.uniform(0, until / 2), until, setting, random)
+    ]
+    gathers = crowding.uniform(0, until / 2)
+    changes += [
+        change for number in range(crowd) for change in _life(_CROWD + number, gathers, until, setting, crowding)
     ]
     tickets = {change.ticket for change in changes}
     trouble = random.choice((0, 2, 4, 8))
@@ -219,7 +228,7 @@ def plan_of(seed: int) -> Plan:
     return Plan(seed, setting, until, tuple(sorted([*changes, *behind, *faults], key=lambda one: one.at)))
 
 
-def _setting(random: Random) -> Setting:
+def _setting(random: Random, concurrency: int) -> Setting:
     replicas = random.choice((1, 1, 2, 2, 3))
     polled = random.random() < 0.6
     return Setting(
@@ -234,12 +243,13 @@ def _setting(random: Random) -> Setting:
         tracker_skew=round(random.uniform(-30, 30), 3),
         index_lag=random.choice((0.0, 2.0, 40.0)),
         busy=random.choice((0.0, 0.1, 0.5)),
+        concurrency=concurrency,
     )
 
 
-def _life(ticket: int, until: float, setting: Setting, random: Random) -> list[Change]:
-    """A ticket's history: bursts of changes, and rests between."""
-    at, kind = random.uniform(0, until / 2), "opened"
+def _life(ticket: int, at: float, until: float, setting: Setting, random: Random) -> list[Change]:
+    """A ticket's history from then on: bursts of changes, and rests between."""
+    kind = "opened"
     pace = random.choice((0.5, 5.0, 30.0))
     changes = []
     for _ in range(random.randint(1, 8)):

@@ -1,6 +1,6 @@
 """What is left of a world when it has ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -30,3 +30,5 @@ class Records:
     tasks: Mapping[TaskId, TaskOnServer]
     acknowledged: Sequence[Acknowledged]
     mistakes: Sequence[str]
+    late: Collection[int]
+    """Links of which an outcome came when another worker had the lease: it is in the audit trail, and changed nothing."""

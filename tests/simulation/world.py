@@ -55,7 +55,7 @@ def run(plan: Plan, *, tell: bool = False) -> Run:
     loop = VirtualLoop()
     try:
         world = _World(plan, loop, tell=tell)
-        with silent(world.mistakes):
+        with silent(world.mistakes, world.late):
             try:
                 loop.run_until_complete(world.play())
             except Spinning as stuck:
@@ -76,6 +76,7 @@ class _World:
         self._telling = tell
         self.story: list[tuple[float, str, str]] = []
         self.mistakes: list[str] = []
+        self.late: set[int] = set()
         self._random = Random(f"world {plan.seed}")
         self._chaos = Chaos(loop.time, self._random, setting.busy, self._crash)
         self._tracker = TrackerServer(loop.time, setting.tracker_skew)
@@ -98,6 +99,7 @@ class _World:
             self._orchestrator.tasks,
             self._acknowledged,
             self.mistakes,
+            self.late,
         )
 
     async def play(self) -> None:
@@ -176,7 +178,9 @@ class _World:
         host = Host(number)
         setting, random = self._plan.setting, Random(f"{self._plan.seed} {len(self._hosts)}")
         self._hosts.append(host)
-        orchestrator = OrchestratorClient(self._orchestrator, host, self._chaos, self._random, self._tell)
+        orchestrator = OrchestratorClient(
+            self._orchestrator, host, self._chaos, self._random, self._tell, setting.concurrency
+        )
         tracker = TrackerClient(self._tracker, host, self._chaos, self._random, setting.index_lag)
         apis = {SOURCE: tracker} if setting.polled else {}
         replica = Replica(host, setting, Outside(server(), orchestrator, apis, self._chaos), random)
@@ -235,18 +239,20 @@ class _World:
 
 
 @contextmanager
-def silent(mistakes: list[str]) -> Iterator[None]:
-    """No log, but for what the core itself takes for a mistake of ours."""
+def silent(mistakes: list[str], late: set[int]) -> Iterator[None]:
+    """No log, but for what the core itself takes for a mistake of ours, and for the links of which an outcome came too late."""
 
     def keep(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         if "exc_info" in event or "mistake of ours" in event["event"]:
             mistakes.append(f"no mistake of ours: {event['event']}: {sys.exc_info()[1]!r}")
+        if event["event"].startswith("lease lost"):
+            late.add(event["link"])
         raise structlog.DropEvent
 
     before = structlog.get_config()
     structlog.configure(
         processors=[keep],
-        wrapper_class=structlog.make_filtering_bound_logger(40),
+        wrapper_class=structlog.make_filtering_bound_logger(30),
         cache_logger_on_first_use=False,
     )
     try:
