@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bridge.sandbox.orchestrator import Folder, Rule, World, sandbox_serving
-from bridge.service import DESTINATION, utc_now
+from bridge.service import DESTINATION, Service, utc_now
 from tests.driving import PATIENCE_S, Bridge, bridge_and_service, bridge_running, configured, settled, tasks_are, until
 from tests.processes import bridge_process
 from tests.values import jira_event
@@ -186,6 +186,13 @@ async def test_06_orchestrator_is_down(tmp_path: Path, world: World) -> None:
 # -- 7 -----------------------------------------------------------------------------------------------------------------------------
 
 
+async def paused(service: Service) -> None:
+    async def is_paused() -> bool:
+        return await service.store.pauses.get(DESTINATION) is not None
+
+    await until(is_paused, "Orchestrator is paused")
+
+
 async def test_07_being_told_to_wait_quiets_everything(orchestrator: str, world: World, tmp_path: Path) -> None:
     """The pause lies in the database, so that every replica heeds it; it ends by itself, and is no attempt."""
     world.faults.replace([Rule(operation="CreateTask", kind="rate_limit", retry_after=1, times=1)])
@@ -194,35 +201,26 @@ async def test_07_being_told_to_wait_quiets_everything(orchestrator: str, world:
         service,
     ):
         await sent(bridge, *(jira_event(number) for number in range(1, 6)))
-
-        async def paused() -> bool:
-            return await service.store.pauses.get(DESTINATION) is not None
-
-        await until(paused, "Orchestrator is paused")
+        await paused(service)
         assert world.journal.calls["CreateTask"] == 1
         links = await settled(bridge)
         assert [link["attempts"] for link in links] == [0] * 5
         assert len(world.all_tasks()) == 5
 
 
-async def test_07_what_was_claimed_ahead_is_given_back(orchestrator: str, world: World, tmp_path: Path) -> None:
+async def test_07_what_was_claimed_ahead_is_given_back(
+    orchestrator: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While steps are quick, a link waits for its place with its lease: being told to wait holds for it too."""
-    async with bridge_and_service(
-        configured(tmp_path, orchestrator, orchestrator={"max_concurrency": 1, "timeout": "10s"})
-    ) as (
-        bridge,
-        service,
-    ):
+    monkeypatch.setattr("bridge.sync.worker.QUICK", timedelta(minutes=1))  # as the first step shall be on any machine
+    config = configured(tmp_path, orchestrator, orchestrator={"max_concurrency": 1, "timeout": "10s"})
+    async with bridge_and_service(config) as (bridge, service):
         await sent(bridge, CREATED)
-        await settled(bridge)  # quickly
+        await settled(bridge)
         slow = Rule(operation="CreateTask", kind="latency", seconds=3, times=1)
         world.faults.replace([slow, Rule(operation="CreateTask", kind="rate_limit", retry_after=1, times=1)])
         await sent(bridge, jira_event(2), jira_event(3))
-
-        async def told_to_wait() -> bool:
-            return await service.store.pauses.get(DESTINATION) is not None
-
-        await until(told_to_wait, "Orchestrator is paused")
+        await paused(service)
         assert world.journal.calls["CreateTask"] == 2
         links = await settled(bridge)
         assert [link["attempts"] for link in links] == [0] * 3

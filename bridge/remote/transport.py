@@ -35,7 +35,7 @@ class Transport(AiohttpTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer. Raises httpx's errors."""
+        """The whole answer, given to httpx as a stream, for which it makes up no headers. Raises httpx's errors."""
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self._session()
         with map_aiohttp_exceptions():

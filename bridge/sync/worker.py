@@ -109,7 +109,7 @@ class Worker:
     # -- claiming ------------------------------------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
-        """Fill the free places; when there is nothing to claim, ask to be woken when there will be.
+        """Claim as many as may be; when there is nothing to claim, ask to be woken when there will be.
 
         A claim that was not full has left nothing behind: whatever becomes due later wakes the worker again.
         """
