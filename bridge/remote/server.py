@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache, lru_cache, partial
 
@@ -12,8 +12,8 @@ import httpx
 from bridge.remote.broken import broken
 from bridge.remote.transport import Transport
 
-_KEPT_URLS = 64
-"""The busy ones are few, and httpx takes long to read one."""
+_KEPT = 64
+"""URLs and sets of headers: the busy ones are few, and httpx takes long to read one."""
 
 
 class Server:
@@ -31,7 +31,8 @@ class Server:
         self.url = url
         self._timeout = timeout
         self._transport = transport or Transport(_tls(), connections, timeout.total_seconds())
-        self._url = lru_cache(_KEPT_URLS)(partial(_absolute, url))
+        self._url = lru_cache(_KEPT)(partial(_absolute, url))
+        self._headers = lru_cache(_KEPT)(self._all_headers)
         self.client = httpx.AsyncClient(
             base_url=f"{url}/",
             transport=self._transport,
@@ -64,14 +65,14 @@ class Server:
 
     def _request(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Request:
         """What httpx would add, the host and the length, aiohttp adds anyway: given as a stream, a content gets no more headers."""
-        request = httpx.Request(
-            method,
-            self._url(path),
-            headers=[*self.client.headers.raw, *_raw(headers)],
-            stream=httpx.ByteStream(content or b""),
-        )
+        named = self._headers(tuple(headers.items()))
+        request = httpx.Request(method, self._url(path), headers=named, stream=httpx.ByteStream(content or b""))
         request.read()
         return request
+
+    def _all_headers(self, headers: Iterable[tuple[str, str]]) -> httpx.Headers:
+        raw = [(name.encode("ascii"), value.encode()) for name, value in headers]
+        return httpx.Headers([*self.client.headers.raw, *raw])
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
         """As httpx's client does it, without redirects, cookies and a log line, which were half of what a call cost."""
@@ -101,10 +102,6 @@ class Server:
     async def aclose(self) -> None:
         """Close its connections."""
         await self.client.aclose()
-
-
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode()) for name, value in headers.items()]
 
 
 def _absolute(base: str, path: str) -> httpx.URL:

@@ -1,6 +1,7 @@
 """httpx's transport: aiohttp's client under httpx's requests and responses, for answers that are read whole."""
 
 import ssl
+from collections.abc import Sequence
 
 import aiohttp
 import httpx
@@ -30,12 +31,11 @@ class Transport(AiohttpTransport):
                 limit=self._connections, ssl=self.ssl_context, keepalive_timeout=_KEEP_ALIVE_S
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
             timeout=self._timeout,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer, given to httpx as a stream, for which it makes up no headers. Raises httpx's errors."""
+        """The whole answer. Raises httpx's errors."""
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self._session()
         with map_aiohttp_exceptions():
@@ -46,9 +46,25 @@ class Transport(AiohttpTransport):
                 data=request.content or None,
                 allow_redirects=False,
             ) as answer:
-                content = await answer.read()
-        response = httpx.Response(
-            answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(content), request=request
-        )
-        response.read()
-        return response
+                return Whole(answer.status, answer.raw_headers, await answer.read())
+
+
+class Whole(httpx.Response):
+    """An answer that has come whole: httpx would make a stream of it, to read that."""
+
+    def __init__(self, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> None:
+        super().__init__(status, headers=headers, stream=httpx.ByteStream(content))
+        self._whole = content
+
+    @property
+    def content(self) -> bytes:
+        """The body, decompressed."""
+        return self._whole
+
+    def read(self) -> bytes:
+        """The same."""
+        return self._whole
+
+    async def aread(self) -> bytes:
+        """The same."""
+        return self._whole
