@@ -1,5 +1,6 @@
-"""Logs: a secret in a local variable is in no traceback, on a terminal or as JSON."""
+"""Logs: their form, when they are written, and that a secret in a local variable is in no traceback."""
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -44,3 +45,37 @@ def test_a_line_that_is_not_for_a_terminal_is_json() -> None:
     structlog.get_logger().debug("too quiet")
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["ticket"] == "OPS-1"
+
+
+@pytest.mark.anyio
+async def test_what_goes_well_is_written_together_and_what_does_not_at_once() -> None:
+    stream = io.StringIO()
+    logs.configure(stream=stream)
+    log = structlog.get_logger()
+
+    def told() -> list[str]:
+        return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+    log.info("first")
+    log.info("second")
+    assert told() == []
+    await asyncio.sleep(0)
+    assert told() == ["first", "second"]
+    log.info("third")
+    log.error("fourth")
+    assert told() == ["first", "second", "third", "fourth"]
+    log.info("fifth")
+    await asyncio.to_thread(log.info, "from a thread")
+    assert told()[4:] == ["fifth", "from a thread"]
+
+
+def test_the_last_lines_of_a_loop_are_written() -> None:
+    stream = io.StringIO()
+    logs.configure(stream=stream)
+
+    async def last() -> None:
+        structlog.get_logger().info("stopped")
+
+    for _ in range(2):
+        asyncio.run(last())
+    assert len(stream.getvalue().splitlines()) == 2
