@@ -1,7 +1,7 @@
 """The worker: claims links that are due, takes one step of each, records how it went.
 
-So many steps as there are places are taken at once. While steps are quick, as many links again are claimed ahead: who has a place goes
-on to the next call while the result of the one before is written. During a pause they are given back without a call.
+So many steps as there are places are taken at once. While steps are quick, some times as many links are claimed ahead: who has a place
+goes on to the next call while the results of those before are written. During a pause they are given back without a call.
 """
 
 import asyncio
@@ -29,6 +29,9 @@ LEASE_MARGIN = timedelta(seconds=30)
 
 QUICK = timedelta(milliseconds=500)
 """A step that takes no longer frees its place before a link that was claimed ahead has waited for much of its lease."""
+
+AHEAD = 4
+"""Times the places: so many links are claimed at once while steps are quick. Each turn then writes more results, for the same trips."""
 
 _FIRST_BACKOFF = timedelta(milliseconds=500)
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -152,7 +155,7 @@ class Worker:
     def _most(self) -> int:
         """How many links may be claimed at once."""
         ahead = self._quick and self._gate.is_open
-        return self._limits.concurrency * (2 if ahead else 1)
+        return self._limits.concurrency * (AHEAD if ahead else 1)
 
     def _wake_at(self, due: datetime | None) -> None:
         if due is not None and due > self._clock():
