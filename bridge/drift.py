@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from bridge.correlation import Identity
 from bridge.model import Link, Observation, SeenTask, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
-from bridge.replacing import replace
 
 _ENDED = (TaskState.COMPLETED, TaskState.GONE)
 

@@ -1,9 +1,10 @@
 """What the bridge would do with a payload, said in words; nothing is stored and nothing is called."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from bridge.config import Config
 from bridge.errors import MalformedBody, Refused, TemplateError

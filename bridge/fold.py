@@ -6,14 +6,14 @@ does not speak of stays as it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from bridge.model import Facts, Observation, TicketState
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, dict=True):
     """What is known of one ticket.
 
     `layers` holds the facts by the version that they were seen at; no name stands in two layers. `closed_version` is the newest

@@ -5,10 +5,11 @@ imports nothing of ours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, NewType
+
+from msgspec import Struct, field
 
 DeliveryId = NewType("DeliveryId", int)
 LinkId = NewType("LinkId", int)
@@ -111,8 +112,7 @@ class Version(NamedTuple):
         return int(encoded.partition(".")[0] or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What one delivery or poll says about one ticket at one version. A fact that it lacks, it does not speak of."""
 
     ticket_id: str
@@ -143,32 +143,28 @@ class Ticket(NamedTuple):
     updated: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """An Orchestrator folder, by any one of the three names that its API takes."""
 
     kind: Literal["id", "path", "key"]
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRequest:
+class TaskRequest(Struct, frozen=True):
     """A rendered CreateTask: the body as it is sent (camelCase), without the correlation key, and the folder it goes to."""
 
     body: Mapping[str, Any]
     folder: Folder | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """A rendered CompleteTask: the outcome that the waiting workflow reads."""
 
     action: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What Orchestrator would not show in a task, and why. It is not asked for again until the ticket says something else."""
 
     value: str
@@ -180,8 +176,7 @@ ASSIGNEE = "assignee"
 """What of a task may follow its ticket after its creation. The assignee is an e-mail, "" for nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What a route says where `plan` has a choice."""
 
     on_reopen: Literal["new_task", "ignore"] = "new_task"
@@ -189,8 +184,7 @@ class Policy:
     closed_on_arrival: Literal["skip", "create_and_complete"] = "skip"
 
 
-@dataclass(frozen=True)  # without slots, for `bridge.replacing`
-class Link:
+class Link(Struct, frozen=True):
     """A row of the mapping table: one ticket, one generation, one task.
 
     The first half says what the ticket wants and is written by the intake; the second what its task is and is written by the worker.
@@ -269,8 +263,7 @@ class Link:
         return "; ".join(dict.fromkeys(applying)) or None
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(Struct, frozen=True):
     """One inbound request, verified, as it goes into the inbox. `headers` holds no secret."""
 
     source: str
@@ -282,8 +275,7 @@ class NewDelivery:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery(NewDelivery):
+class Delivery(NewDelivery, frozen=True):
     """A delivery in the inbox."""
 
     id: DeliveryId
@@ -292,8 +284,7 @@ class Delivery(NewDelivery):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A task as Orchestrator shows it, as far as the bridge cares."""
 
     id: TaskId
@@ -301,8 +292,7 @@ class Task:
     assignee: str = ""  # the e-mail of who has it, as `assign_task` leaves it; "" for nobody
 
 
-@dataclass(frozen=True, slots=True)
-class SeenTask:
+class SeenTask(Struct, frozen=True):
     """A task as a list shows it, with what it was made from, as far as that is told."""
 
     task: Task
@@ -311,8 +301,7 @@ class SeenTask:
     created_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try of a step and how it ended: the audit trail."""
 
     step: Step

@@ -4,20 +4,20 @@ This is the failure policy in one place: the class of an error decides (see `bri
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bridge.errors import Postponed, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, Refusal, Step, Task, TaskState
 from bridge.plan import plan
-from bridge.replacing import replace
 
 SETTLE = timedelta(seconds=2)
 """After an answered 5xx nothing of the request is under way any more; the listing gets this long to show what it may have done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a step ended: with a task (as it is now), with nothing found, or with an error.
 
     `told` and `refused`: of what the task should show, what Orchestrator has taken and what it would not.
@@ -39,8 +39,7 @@ class Outcome:
         return "refused" if self.refused else "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """How long to wait: `timeout` is a request's, `backoff` this attempt's with its jitter."""
 
     timeout: timedelta

@@ -1,11 +1,11 @@
 """Drift: every kind of difference, from values."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bridge.correlation import Identity, correlation_key, identity_of, is_digested
 from bridge.drift import Difference, Drift, is_as_it_was, is_moving, mend, of_holder, of_link, of_owner, of_ticket

@@ -1,13 +1,14 @@
 """Order does not matter (G3): for any permutation and duplication of a ticket's history the link is the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bridge.config import Config
 from bridge.correlation import CORRELATION_KEY_LIMIT, correlation_key

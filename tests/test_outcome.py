@@ -1,9 +1,9 @@
 """What an answer changes in a link: the failure policy, class by class."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.errors import NotFound, Postponed, RateLimited, Rejected, RemoteError, Unauthorized, Unavailable, Unknown
 from bridge.model import Link, LinkState, Refusal, Step, Task, TaskId, TaskState, TicketState

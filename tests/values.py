@@ -1,10 +1,10 @@
 """Values of the domain for tests: a link and a ticket that a test changes only where it matters."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from bridge.config import JiraSource
 from bridge.model import Link, LinkId, Policy, TaskRequest, TicketState

@@ -109,7 +109,7 @@ async def _replay(config: "Config", ids: list[int], wanted: "DeliveryFilter | No
 
 
 async def _all(store: "Store", wanted: "DeliveryFilter") -> Any:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     while page := await store.inbox.list(wanted):
         for delivery in page:

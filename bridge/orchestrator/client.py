@@ -5,11 +5,11 @@ with an integer `status`; `/odata/*` PascalCase with names for it.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
 import httpx
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from bridge.config import Orchestrator as OrchestratorConfig

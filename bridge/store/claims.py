@@ -1,12 +1,12 @@
 """Claims: which links a worker takes a step of, with a lease and a fencing token, and what came of it, with the audit trail."""
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Integer, Row, and_, bindparam, exists, func, insert, or_, select, update
 
 from bridge.errors import BridgeError, ConstraintViolated, Rejected, StoreUnavailable
@@ -14,7 +14,6 @@ from bridge.fold import Snapshot
 from bridge.model import ASSIGNEE, EDITED, Link, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, settle
 from bridge.plan import plan
-from bridge.replacing import replace
 from bridge.store.database import Connection, Database, many
 from bridge.store.group_commit import PATIENCE, GroupCommit
 from bridge.store.links import LOCK, Links
@@ -25,24 +24,21 @@ from bridge.store.tables import attempts, links, pauses
 _MAX_DETAIL = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """A link that this worker, and no other, may take a step of, until its lease ends."""
 
     link: Link
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """A destination's pause, and when the next link of it that nobody has is due, or was."""
 
     pause: Pause | None
     next_due: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """A step's outcome on its way into the link."""
 
     claimed: Claimed
@@ -54,8 +50,7 @@ Reopen = Callable[[Link, Snapshot, datetime], Link]
 """The next generation of a link whose ticket is open again. Raises a `BridgeError` that says why there can be none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a claim grants: how long the lease is, and how long a request may take; and how a new generation begins."""
 
     lease: timedelta
@@ -63,8 +58,7 @@ class Terms:
     reopen: Reopen
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What a worker would claim: so many links of a destination that are due `now`, but for those that it has `under_way`."""
 
     destination: str
@@ -74,8 +68,7 @@ class Wish:
     under_way: Collection[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What was claimed, which links turned out to need nothing, and which begin a new generation."""
 
     claimed: list[Claimed]
@@ -88,8 +81,7 @@ class Claim:
         return [*self.idle, *(each.link for each in self.claimed)]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What came of a turn: its results' links, what was claimed, and what is known of the destination if there is no more to do."""
 
     settled: Sequence[Link | None]
@@ -184,9 +176,7 @@ class Claims:
         except ConstraintViolated:  # a task belongs to one link: the answer named a task that another link has
             task = result.outcome.task
             error = Rejected(f"Orchestrator answered with task {task and task.id}, which belongs to another ticket")
-            settled = await self._turns.submit(
-                dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, task=None, error=error))
-            )
+            settled = await self._turns.submit(replace(result, outcome=replace(result.outcome, task=None, error=error)))
         return settled if isinstance(settled, Link) else None
 
     async def _take_turn(self, asked: Sequence[Result | None]) -> Sequence[Link | Outlook | None]:

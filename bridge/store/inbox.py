@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -49,8 +49,7 @@ _LISTED = [column for column in deliveries.c if column.name not in ("body", "siz
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What became of a delivery, and why."""
 
     id: DeliveryId
@@ -63,24 +62,21 @@ STRANGE_AFTER = timedelta(minutes=5)
 """How long a delivery of a source that is not configured waits: a replica with a newer configuration may know it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """The deliveries of one source; without a `source`, those of every source `but` these that have waited for `STRANGE_AFTER`."""
 
     source: str | None
     but: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Deliveries to be taken together, and whether more wait behind them."""
 
     deliveries: Sequence[Delivery]
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
+class DeliveryFilter(Struct, frozen=True):
     """Which deliveries to list; None does not restrict."""
 
     source: str | None = None

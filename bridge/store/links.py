@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import (
     Select,
     and_,
@@ -22,9 +23,8 @@ from sqlalchemy import (
 
 from bridge.errors import Rejected
 from bridge.fold import Snapshot
-from bridge.model import Attempt, Link, LinkState, Step, TaskState
+from bridge.model import Attempt, Link, LinkState, TaskState
 from bridge.outcome import due
-from bridge.replacing import replace
 from bridge.store.database import Connection, Database, many
 from bridge.store.records import CHANGING, WORK, changing_of, link_of, row_of, snapshot_of, work_of
 from bridge.store.refs import TicketRef, of_tickets, these
@@ -149,7 +149,7 @@ class Links:
         query = select(attempts).where(attempts.c.link_id == link_id).order_by(attempts.c.id.desc()).limit(newest)
         async with self._database.reading() as connection:
             found = [
-                Attempt(Step(row.step), row.started_at, timedelta(milliseconds=row.took_ms), row.outcome, row.detail)
+                Attempt(row.step, row.started_at, timedelta(milliseconds=row.took_ms), row.outcome, row.detail)
                 for row in await connection.execute(query)
             ]
         return found[::-1]

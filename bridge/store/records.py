@@ -1,25 +1,11 @@
 """Rows and values: how a link, a snapshot and a delivery lie in the tables."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row
 
 from bridge.fold import Snapshot
-from bridge.model import (
-    Completion,
-    Delivery,
-    DeliveryId,
-    DeliveryState,
-    Folder,
-    Link,
-    Policy,
-    Refusal,
-    TaskRequest,
-    TaskState,
-    TicketState,
-)
-from bridge.replacing import made
+from bridge.model import Delivery, DeliveryId, Link
 from bridge.store.tables import links
 
 _IS = ("source", "ticket_id", "generation", "correlation_key", "destination", "created_at")
@@ -28,13 +14,19 @@ _IS = ("source", "ticket_id", "generation", "correlation_key", "destination", "c
 _WANTS_AS_IT_IS = (
     "route",
     "route_version",
+    "policy",
     "ticket_key",
     "ticket_url",
+    "ticket_state",
     "version",
     "closed_version",
     "seen_open",
+    "request",
+    "completion",
 )
 _WORK_AS_IT_IS = (
+    "task_state",
+    "task_id",
     "create_sent_at",
     "ended_version",
     "due_at",
@@ -48,27 +40,22 @@ _WORK_AS_IT_IS = (
 """The columns of a link that hold what the field of the same name holds."""
 
 _COLUMNS = links.columns.keys()
+_EMPTY_IF_NULL = [_COLUMNS.index(name) for name in ("shows", "told", "refused")]
 
 CHANGING = [name for name in _COLUMNS if name not in ("id", *_IS)]
 """The columns that change: by what is heard of the ticket, and by steps."""
 
-WORK = (*_WORK_AS_IT_IS, "task_state", "task_id", "told", "refused", "create_safe_at")
+WORK = (*_WORK_AS_IT_IS, "told", "refused", "create_safe_at")
 """The columns that a step changes."""
 
 
 def link_of(row: Row[Any]) -> Link:
-    """The link in a whole row of `links`."""
-    fields = dict(zip(_COLUMNS, row, strict=True))
-    fields["policy"] = Policy(**fields["policy"])
-    fields["ticket_state"] = TicketState(fields["ticket_state"])
-    fields["request"] = _request_of(fields["request"])
-    fields["completion"] = None if fields["completion"] is None else Completion(**fields["completion"])
-    fields["shows"] = fields["shows"] or {}
-    fields["task_state"] = TaskState(fields["task_state"])
-    fields["told"] = fields["told"] or {}
-    fields["safe_at"] = fields.pop("create_safe_at")
-    fields["refused"] = {name: Refusal(**refusal) for name, refusal in (fields["refused"] or {}).items()}
-    return made(Link, fields)
+    """The link in a whole row of `links`, whose columns are its fields in their order."""
+    values = list(row)
+    for place in _EMPTY_IF_NULL:
+        if values[place] is None:
+            values[place] = {}
+    return Link(*values)
 
 
 def row_of(link: Link) -> dict[str, Any]:
@@ -79,10 +66,6 @@ def row_of(link: Link) -> dict[str, Any]:
 def changing_of(link: Link) -> dict[str, Any]:
     """The columns that say what a link's ticket wants, what its task is, and what is due."""
     return {
-        "policy": link.policy,
-        "ticket_state": link.ticket_state,
-        "request": link.request,
-        "completion": link.completion,
         "shows": link.shows or None,
         **{name: getattr(link, name) for name in _WANTS_AS_IT_IS},
         **work_of(link),
@@ -92,20 +75,11 @@ def changing_of(link: Link) -> dict[str, Any]:
 def work_of(link: Link) -> dict[str, Any]:
     """The columns that say what a link's task is, and what is due: all that a step changes."""
     return {
-        "task_state": link.task_state,
-        "task_id": link.task_id,
         "told": link.told or None,
         "refused": link.refused or None,
         "create_safe_at": link.safe_at,
         **{name: getattr(link, name) for name in _WORK_AS_IT_IS},
     }
-
-
-def _request_of(document: Mapping[str, Any] | None) -> TaskRequest | None:
-    if document is None:
-        return None
-    folder = document["folder"]
-    return TaskRequest(body=document["body"], folder=None if folder is None else Folder(**folder))
 
 
 def snapshot_of(row: Row[Any]) -> Snapshot:
@@ -125,6 +99,6 @@ def delivery_of(row: Row[Any]) -> Delivery:
         ticket_id=row.ticket_id,
         body=row.body,
         headers=row.headers,
-        state=DeliveryState(row.state),
+        state=row.state,
         reason=row.reason,
     )

@@ -30,6 +30,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from bridge.errors import Unstorable
+from bridge.store.types import Kept
 
 _KEPT = 256
 """How many compiled statements are remembered: all of the code's own, and the last of those that are made for one time."""
@@ -105,7 +106,7 @@ class Statement:
         self._reading = [
             (place, process)
             for place, column in enumerate(columns)
-            if (process := _implementation(column.type, dialect).result_processor(dialect, None)) is not None
+            if (process := _taking(column.type, dialect)) is not None
         ]
 
     def sql(self, parameters: Mapping[str, Any]) -> Sql:
@@ -136,12 +137,12 @@ class Statement:
         given = {**self._constants, **parameters}
         given |= {name: _padding(given[name], size) for name, size in sizes.items()}
         state = self._compiled.construct_expanded_state(given, escape_names=False)
-        names = [(name, state.processors.get(name) or self._processor(name)) for name in state.positiontup or ()]
+        names = [(name, self._putting(name) or state.processors.get(name)) for name in state.positiontup or ()]
         return Sql(state.statement, names, state.parameter_expansion, self._constants)
 
-    def _processor(self, name: str) -> _Processor | None:
+    def _putting(self, name: str) -> _Processor | None:
         bind: BindParameter[Any] | None = self._compiled.binds.get(name)
-        return None if bind is None else _implementation(bind.type, self._dialect).bind_processor(self._dialect)
+        return None if bind is None else _putting(bind.type, self._dialect)
 
 
 class Updates:
@@ -217,8 +218,12 @@ def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:
     return of.impl_instance if isinstance(of, TypeDecorator) else of
 
 
-def _implementation(of: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    return of.dialect_impl(dialect)
+def _putting(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
+    return of.put if isinstance(of, Kept) else of.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _taking(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
+    return of.take if isinstance(of, Kept) else of.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _padded(size: int) -> int:

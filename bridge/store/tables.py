@@ -3,82 +3,22 @@
 Times are epoch milliseconds in UTC, so that both engines order and compare them alike. Documents are JSON texts.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import lz4.frame
-import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """A point in time, to the millisecond."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """To epoch milliseconds."""
-        return None if value is None else (value - _EPOCH) // _MILLISECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """From epoch milliseconds."""
-        return None if value is None else _EPOCH + value * _MILLISECOND
-
-
-class Document(TypeDecorator[Any]):
-    """A JSON value; of a dataclass its fields."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """To JSON."""
-        return None if value is None else orjson.dumps(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """From JSON."""
-        return None if value is None else orjson.loads(value)
-
-
-class Body(TypeDecorator[bytes]):
-    """The body of a delivery, as an LZ4 frame: SQLite does not compress, and PostgreSQL takes ten times as long."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """To a frame, if that is shorter."""
-        if value is None:
-            return value
-        frame: bytes = lz4.frame.compress(value)
-        return frame if len(frame) < len(value) else value
-
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """From a frame; no tracker's body begins as one does."""
-        return lz4.frame.decompress(value) if value is not None and value.startswith(_LZ4_FRAME) else value
-
-
-_LZ4_FRAME = 0x184D2204.to_bytes(4, "little")
-"""How a frame begins (LZ4 frame format, 1.6.4)."""
+from bridge.model import Completion, DeliveryState, Policy, Refusal, Step, TaskRequest, TaskState, TicketState
+from bridge.store.types import Body, Document, Moment, Named, Shaped
 
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only an INTEGER
 
@@ -103,7 +43,7 @@ deliveries = Table(
     Column("body", Body, nullable=False),
     Column("size", Integer),  # of the body, in bytes; it is not told of bodies that are as long as they lie there
     Column("headers", Document, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Named(DeliveryState), nullable=False),
     Column("reason", Text),
     UniqueConstraint("source", "dedupe_key"),
     Index("deliveries_ticket", "source", "ticket_id", "id"),
@@ -152,24 +92,24 @@ links = Table(
     # what the ticket wants: written by the intake
     Column("route", Text, nullable=False),
     Column("route_version", Text, nullable=False),
-    Column("policy", Document, nullable=False),
+    Column("policy", Shaped(Policy), nullable=False),
     Column("ticket_key", Text, nullable=False),
     Column("ticket_url", Text),
-    Column("ticket_state", Text, nullable=False),
+    Column("ticket_state", Named(TicketState), nullable=False),
     Column("version", Text, nullable=False),
     Column("closed_version", Text, nullable=False),
     Column("seen_open", Boolean, nullable=False),
-    Column("request", Document),
-    Column("completion", Document),
+    Column("request", Shaped(TaskRequest)),
+    Column("completion", Shaped(Completion)),
     Column("shows", Document),
     # what its task is: written by the worker
-    Column("task_state", Text, nullable=False),
+    Column("task_state", Named(TaskState), nullable=False),
     Column("task_id", BigInteger),
     Column("create_sent_at", Moment),
     Column("create_safe_at", Moment),  # `safe_at`, which was CreateTask's alone when the column got its name
     Column("ended_version", Text, nullable=False),
     Column("told", Document),
-    Column("refused", Document),
+    Column("refused", Shaped(dict[str, Refusal])),
     # what is due
     Column("due_at", Moment),
     Column("leased_until", Moment),
@@ -207,7 +147,7 @@ attempts = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("link_id", _Id, ForeignKey("links.id", ondelete="CASCADE"), nullable=False),
-    Column("step", Text, nullable=False),
+    Column("step", Named(Step), nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("took_ms", Integer, nullable=False),
     Column("outcome", Text, nullable=False),

@@ -11,19 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from bridge.correlation import Identity, correlation_key
 from bridge.errors import TemplateError
 from bridge.fold import Snapshot, fold
 from bridge.model import Completion, Facts, Link, LinkId, Observation, Policy, Step, TaskRequest, TaskState, TicketState
 from bridge.outcome import due
 from bridge.plan import plan
-from bridge.replacing import replace
 from bridge.routes import Route, Routes, View
 from bridge.trackers import Tracker
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What the bridge knows of one ticket: its newest facts, and the link of its newest generation if a route ever selected it."""
 
     snapshot: Snapshot

@@ -6,10 +6,10 @@ Each source has an intake of its own, so that a tracker that answers slowly dela
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from bridge.errors import BridgeError, StoreUnavailable, TemplateError
 from bridge.model import Delivery, DeliveryState, Link, Observation
@@ -44,8 +44,7 @@ Read = Looked | Ignored | BridgeError
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What one delivery came to: its verdict, and what is known of its ticket afterwards if that changed."""
 
     verdict: Verdict

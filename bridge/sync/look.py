@@ -5,10 +5,11 @@ What a message tells is the fallback: while the API is away the intake goes on w
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.apis import TicketApi
 from bridge.errors import RateLimited, Unauthorized
@@ -24,8 +25,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """What a message said of a ticket, and what its tracker showed when it was asked.
 
     `missed`: it should have been asked, and could not be.

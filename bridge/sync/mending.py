@@ -6,8 +6,10 @@ takes for its ticket, and says `unknown` from the start: whatever happens afterw
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from bridge.correlation import Identity
 from bridge.drift import Difference, Drift, is_as_it_was, mend, of_owner

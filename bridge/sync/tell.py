@@ -4,8 +4,9 @@ Whatever is refused here is noted and not asked again: what a task shows never s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from bridge.errors import Rejected, Unauthorized
 from bridge.model import ASSIGNEE, EDITED, Folder, Link, Refusal, Task, TaskId, TaskState
@@ -26,8 +27,7 @@ class Shows(Protocol):
         """The task as it is now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """The task as it is now; of what it should show, what was taken and what refused."""
 
     task: Task | None

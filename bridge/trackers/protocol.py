@@ -1,15 +1,15 @@
 """What every tracker can do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from bridge.model import Facts, Observation, Ticket, TicketState
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(Struct, frozen=True):
     """One delivery of a request: enough to store it, no more."""
 
     event: str
@@ -18,8 +18,7 @@ class Recognised:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A delivery that says nothing about a ticket, and why."""
 
     reason: str

@@ -1,9 +1,9 @@
 """Bugs, planted: what the core does for safety, taken out of it for the time of a test. The simulation has to notice."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from bridge import outcome
 from bridge.fold import Snapshot

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import LargeBinary, bindparam, text
 
 from bridge.model import DeliveryId, DeliveryState, NewDelivery
@@ -26,7 +26,7 @@ def delivery(number: int = 1, **changes: object) -> NewDelivery:
         body=b'{"n": "\x00\xff"}',
         headers={"user-agent": "Atlassian"},
     )
-    return replace(new, **changes)  # type: ignore[arg-type]
+    return replace(new, **changes)
 
 
 async def judge(store: Store, state: DeliveryState, *ids: DeliveryId | None) -> None:

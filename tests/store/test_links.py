@@ -1,11 +1,11 @@
 """The mapping table, on both engines: claims, leases, fencing."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.errors import RateLimited, Rejected, Unavailable, Unknown
 from bridge.fold import Snapshot
