@@ -55,6 +55,7 @@ class Whole(httpx.Response):
     def __init__(self, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> None:
         super().__init__(status, headers=headers, stream=httpx.ByteStream(content))
         self._whole = content
+        self.is_closed = True  # nothing is left of it elsewhere
 
     @property
     def content(self) -> bytes:

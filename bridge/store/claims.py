@@ -15,7 +15,7 @@ from bridge.model import ASSIGNEE, EDITED, Link, Step, TaskState, TicketState
 from bridge.outcome import Outcome, Waits, settle
 from bridge.plan import plan
 from bridge.store.database import Connection, Database, many
-from bridge.store.group_commit import PATIENCE, GroupCommit
+from bridge.store.group_commit import GroupCommit
 from bridge.store.links import LOCK, Links
 from bridge.store.pauses import Pause
 from bridge.store.records import link_of
@@ -96,9 +96,7 @@ class Claims:
         self._database = database
         self._links = links
         self._on_due = on_due
-        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(
-            self._take_turn, patience=PATIENCE if database.is_sqlite else 0
-        )
+        self._turns: GroupCommit[Result | None, Link | Outlook | None] = GroupCommit(self._take_turn)
         self._wish: Callable[[Sequence[Result]], Wish | None] = lambda _results: None
         self._on_claimed: Callable[[list[Claimed] | None], None] = lambda _claimed: None
 

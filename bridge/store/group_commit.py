@@ -22,7 +22,7 @@ _MOMENT_S = 0.03
 _BUSY = 0.65
 """Of one CPU's time. A crowd that waits for the disk leaves time for other work."""
 
-PATIENCE = 3
+_PATIENCE = 3
 """Passes of the event loop: as many as an answer takes to come back as the next request, where the sender is near and quick."""
 
 Item = TypeVar("Item")
@@ -39,8 +39,7 @@ class GroupCommit(Generic[Item, Result]):
     """Writes items in batches. `commit` writes a batch in one transaction and returns a result per item, in their order.
 
     A batch weighs at most `batch`, and what waits at most `waiting`, as `weigh` says (by default every item weighs 1).
-    `at_once` commits may be in flight. With `patience`, a crowd that was answered by the last ones is let in before the next begins, as
-    long as somebody of it comes within so many passes of the event loop.
+    `at_once` commits may be in flight. If it is one, a crowd that was answered by the last is let in before the next begins.
     """
 
     def __init__(
@@ -51,7 +50,6 @@ class GroupCommit(Generic[Item, Result]):
         batch: int = 500,
         waiting: int = 20_000,
         at_once: int = 1,
-        patience: int = 0,
     ) -> None:
         self._commit = commit
         self._weigh = weigh
@@ -62,7 +60,6 @@ class GroupCommit(Generic[Item, Result]):
         self._at_once = at_once
         self._running: set[asyncio.Task[Any] | None] = set()
         self._crowded = False  # since somebody last waited for a lull
-        self._patience = patience
         self._crowd = 0  # how many have just been answered, and may come back
 
     async def submit(self, item: Item) -> Result:
@@ -111,8 +108,10 @@ class GroupCommit(Generic[Item, Result]):
 
     async def _gather(self) -> None:
         """Wait for those who come back at once: a commit of the first few of them would keep all others waiting."""
+        if self._at_once > 1:  # who comes back now is taken by the next one of them
+            return
         before = passes = 0
-        while passes < self._patience and len(self._waiting) < self._crowd:
+        while passes < _PATIENCE and len(self._waiting) < self._crowd:
             passes = passes + 1 if before == len(self._waiting) else 0
             before = len(self._waiting)
             await asyncio.sleep(0)

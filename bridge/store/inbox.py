@@ -26,7 +26,7 @@ from sqlalchemy import (
 from bridge.errors import Deadlock
 from bridge.model import Delivery, DeliveryId, DeliveryState, NewDelivery
 from bridge.store.database import Connection, Database, many
-from bridge.store.group_commit import PATIENCE, GroupCommit
+from bridge.store.group_commit import GroupCommit
 from bridge.store.records import delivery_of
 from bridge.store.signals import Signals
 from bridge.store.statements import Updates
@@ -107,7 +107,6 @@ class Inbox:
             batch=_BATCH_BYTES,
             waiting=_WAITING_BYTES,
             at_once=1 if database.is_sqlite else 2,
-            patience=PATIENCE if database.is_sqlite else 0,
         )
 
     async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:

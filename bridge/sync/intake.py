@@ -21,7 +21,10 @@ from bridge.sync.waker import Waker
 from bridge.trackers import Ignored
 
 BATCH = 50
-"""Deliveries of one transaction. On SQLite nobody else writes while it lasts: whoever waits for an acknowledgement waits for it."""
+"""Deliveries of one transaction on SQLite. Nobody else writes while it lasts: whoever waits for an acknowledgement waits for it."""
+
+BATCH_ON_POSTGRESQL = 100
+"""There the others go on meanwhile, and a batch is a dozen trips, however large it is."""
 
 _STRIDE = 10
 """Messages that are read in one go: others have their turns in between."""
@@ -70,6 +73,7 @@ class Intake:
         self._clock = clock
         self._on_due = on_due
         self._owes = look is not None
+        self._most = BATCH if store.database.is_sqlite else BATCH_ON_POSTGRESQL
         self._waker = Waker(f"the intake of {lane.source or 'unknown sources'}", self.drain)
         self.wake = self._waker.wake
         self.run = self._waker.run
@@ -82,7 +86,7 @@ class Intake:
             self._owes = False
         more = True
         while more and not self._waker.stopping:
-            size = BATCH if await self._store.inbox.lull(COURTESY) else IN_A_CROWD
+            size = self._most if await self._store.inbox.lull(COURTESY) else IN_A_CROWD
             batch = await self._store.inbox.pending(self._lane, size, self._clock())
             more = batch.more
             try:

@@ -30,7 +30,7 @@ LEASE_MARGIN = timedelta(seconds=30)
 QUICK = timedelta(milliseconds=500)
 """A step that takes no longer frees its place before a link that was claimed ahead has waited for much of its lease."""
 
-AHEAD = 4
+AHEAD = 8
 """Times the places: so many links are claimed at once while steps are quick. Each turn then writes more results, for the same trips."""
 
 _FIRST_BACKOFF = timedelta(milliseconds=500)

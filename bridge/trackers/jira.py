@@ -240,16 +240,22 @@ def _version(
 
 def _told_time(message: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
     """The first of the issue's, the comment's and the event's own time that there is, in epoch milliseconds; 0 for none."""
-    comment = as_object(message.get("comment"))
-    commented = max(milliseconds(comment.get("updated")), milliseconds(comment.get("created")))
-    return milliseconds(fields.get("updated")) or commented or milliseconds(message.get("timestamp"))
+    return (
+        milliseconds(fields.get("updated"))
+        or _commented_at(as_object(message.get("comment")))
+        or milliseconds(message.get("timestamp"))
+    )
+
+
+def _commented_at(comment: Mapping[str, Any]) -> int:
+    return max(milliseconds(comment.get("updated")), milliseconds(comment.get("created")))
 
 
 # -- values ------------------------------------------------------------------------------------------------------------------------
 
 
 def _name(value: Any) -> str | None:
-    return as_text(as_object(value).get("name"))
+    return as_text(value.get("name")) if isinstance(value, dict) else None
 
 
 def _prose(value: Any) -> str | None:
@@ -273,11 +279,13 @@ def _words(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _person(value: Any) -> str | None:
-    person = as_object(value)
-    return next((as_text(person[name]) for name in ("displayName", "name", "emailAddress") if person.get(name)), None)
+    if not isinstance(value, dict):
+        return None
+    return next((as_text(value[name]) for name in ("displayName", "name", "emailAddress") if value.get(name)), None)
 
 
 def _email(value: Any) -> str | None:
     """Jira Cloud tells it only of people who show it; in Data Center a user's name may be one."""
-    person = as_object(value)
-    return next((found for name in ("emailAddress", "name") if (found := as_email(person.get(name)))), None)
+    if not isinstance(value, dict):
+        return None
+    return next((found for name in ("emailAddress", "name") if (found := as_email(value.get(name)))), None)

@@ -309,7 +309,7 @@ async def test_a_crowd_that_comes_back_one_by_one_shares_a_commit() -> None:
         sizes.append(len(items))
         return [None] * len(items)
 
-    group: GroupCommit[int, None] = GroupCommit(commit, patience=1)
+    group: GroupCommit[int, None] = GroupCommit(commit)
 
     async def after(passes: int) -> None:
         for _ in range(passes):
