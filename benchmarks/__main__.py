@@ -25,7 +25,7 @@ async def _receiving() -> list[Figure]:
 
 PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
     "receiving": ("Receiving", _receiving),
-    "working": ("End to end, and at rest", lambda: working.measure(rounds=3, tickets=1000, times=200)),
+    "working": ("End to end, and at rest", lambda: working.measure(rounds=7, tickets=1000, times=200)),
     "growth": ("Beside a million links and three million deliveries", lambda: growth.measure(1_000_000, 3, 10, 30)),
     "footprint": ("Footprint", lambda: footprint.measure(rounds=5, seconds=10)),
     "endurance": ("Half of the maximum for two minutes, then twice of it", lambda: endurance.measure(minutes=2)),

@@ -79,7 +79,7 @@ async def measure(rounds: int, tickets: int, times: int) -> list[Figure]:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.working", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tickets", type=int, default=1000, help="in a round")
     parser.add_argument("--times", type=int, default=200, help="that a webhook is timed at rest")
     chosen = parser.parse_args()
