@@ -7,7 +7,8 @@ from typing import Any
 
 import lz4.frame
 import orjson
-from msgspec.json import Decoder, encode
+from msgspec.json import Decoder
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -54,15 +55,15 @@ class Moment(Kept):
 
 
 class Document(Kept):
-    """A JSON value, as its text."""
+    """A JSON value, as its text; of a struct its fields."""
 
     impl = Text
     cache_ok = True
 
     @staticmethod
     def put(value: Any) -> str:
-        """To JSON."""
-        return orjson.dumps(value).decode()
+        """To JSON. By orjson, as everywhere: msgspec takes no text that is marked as safe, as Jinja's `tojson` makes it."""
+        return orjson.dumps(value, asdict).decode()
 
     @staticmethod
     def take(value: str) -> Any:
@@ -71,20 +72,16 @@ class Document(Kept):
 
 
 class Shaped(Kept):
-    """A value `of` a type, as JSON. Names that the type has not are passed over: a newer bridge may have written them."""
+    """A value `of` a type, as a JSON text. Names that the type has not are passed over: a newer bridge may have written them."""
 
     impl = Text
     cache_ok = True
+    put = staticmethod(Document.put)
 
     def __init__(self, of: Any) -> None:
         super().__init__()
         self.of = of
         self.take = Decoder(of).decode
-
-    @staticmethod
-    def put(value: Any) -> str:
-        """To JSON."""
-        return encode(value).decode()
 
 
 class Named(Kept):

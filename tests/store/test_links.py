@@ -1,18 +1,35 @@
 """The mapping table, on both engines: claims, leases, fencing."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 from msgspec.structs import replace
 
 from bridge.errors import RateLimited, Rejected, Unavailable, Unknown
 from bridge.fold import Snapshot
-from bridge.model import ASSIGNEE, Link, LinkId, LinkState, Policy, Refusal, Step, Task, TaskId, TaskState, TicketState
+from bridge.model import (
+    ASSIGNEE,
+    Completion,
+    Folder,
+    Link,
+    LinkId,
+    LinkState,
+    Policy,
+    Refusal,
+    Step,
+    Task,
+    TaskId,
+    TaskRequest,
+    TaskState,
+    TicketState,
+)
 from bridge.outcome import Outcome, Waits, due
 from bridge.plan import plan
 from bridge.store import Claimed, LinkFilter, Outlook, Pause, Result, Store, Terms, Wish
+from bridge.store.tables import links
 from bridge.sync.follow import next_generation
 from tests.values import NOW, a_link
 
@@ -56,6 +73,26 @@ async def test_a_link_survives_the_store(store: Store) -> None:
     assert replace(link, id=LinkId(1), updated_at=None) == a_link(
         ticket_id="10001", correlation_key="bridge/jira/10001/1", due_at=NOW
     )
+
+
+async def test_what_templates_make_of_a_ticket_survives_the_store(store: Store) -> None:
+    """A text of `tojson` or `escape` is marked as safe; a constant of the YAML may be a date."""
+    data = {"labels": Markup('["a"]'), "since": date(2026, 1, 1), "none": None, "part": {"count": 2**63, "share": 1e22}}
+    completion = Completion("Closed", {"why": Markup("a &amp; b")})
+    link = a_link(id=0, request=TaskRequest({"data": data}, Folder("path", "Shared/IT")), completion=completion)
+    async with store.database.writing() as connection:
+        await store.links.save(connection, [link], NOW)
+    stored = await store.links.get(1)
+    assert stored is not None
+    assert stored.request is not None
+    assert stored.request.folder == Folder("path", "Shared/IT")
+    assert stored.request.body == {"data": {**data, "since": "2026-01-01"}}
+    assert stored.completion == completion
+
+
+def test_a_links_columns_are_its_fields_in_their_order() -> None:
+    named = ["safe_at" if name == "create_safe_at" else name for name in links.c.keys()]  # noqa: SIM118 - to iterate gives the columns
+    assert named == list(Link.__struct_fields__)
 
 
 async def test_a_claim_leases_and_commits_the_intent(store: Store) -> None:
