@@ -30,7 +30,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from bridge.errors import Unstorable
-from bridge.store.types import Kept
+from bridge.store.types import Stored
 
 _KEPT = 256
 """How many compiled statements are remembered: all of the code's own, and the last of those that are made for one time."""
@@ -219,11 +219,11 @@ def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _putting(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
-    return of.put if isinstance(of, Kept) else of.dialect_impl(dialect).bind_processor(dialect)
+    return of.put if isinstance(of, Stored) else of.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _taking(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
-    return of.take if isinstance(of, Kept) else of.dialect_impl(dialect).result_processor(dialect, None)
+    return of.take if isinstance(of, Stored) else of.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _padded(size: int) -> int:

@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Kept(TypeDecorator[Any]):
+class Stored(TypeDecorator[Any]):
     """A type that puts values into a column and takes them out. Neither is called for None, which is NULL.
 
     The store calls the two itself (`bridge.store.statements`): SQLAlchemy's own way to them costs more than they do.
@@ -37,7 +37,7 @@ class Kept(TypeDecorator[Any]):
         return None if value is None else self.take(value)
 
 
-class Moment(Kept):
+class Moment(Stored):
     """A point in time, to the millisecond: epoch milliseconds."""
 
     impl = BigInteger
@@ -54,7 +54,7 @@ class Moment(Kept):
         return _EPOCH + value * _MILLISECOND
 
 
-class Document(Kept):
+class Document(Stored):
     """A JSON value, as its text; of a struct its fields."""
 
     impl = Text
@@ -71,7 +71,7 @@ class Document(Kept):
         return orjson.loads(value)
 
 
-class Shaped(Kept):
+class Shaped(Stored):
     """A value `of` a type, as a JSON text. Names that the type has not are passed over: a newer bridge may have written them."""
 
     impl = Text
@@ -84,7 +84,7 @@ class Shaped(Kept):
         self.take = Decoder(of).decode
 
 
-class Named(Kept):
+class Named(Stored):
     """A member of an enumeration of texts, as its text."""
 
     impl = Text
@@ -101,7 +101,7 @@ class Named(Kept):
         return value
 
 
-class Body(Kept):
+class Body(Stored):
     """The body of a delivery, as an LZ4 frame: SQLite does not compress, and PostgreSQL takes ten times as long."""
 
     impl = LargeBinary

@@ -1,7 +1,7 @@
 """The worker: claims links that are due, takes one step of each, records how it went.
 
-So many steps as there are places are taken at once. While steps are quick, some times as many links are claimed ahead: who has a place
-goes on to the next call while the results of those before are written. During a pause they are given back without a call.
+So many steps as there are places are taken at once. While steps are quick, several times as many links are claimed ahead: who has a
+place goes on to the next call while the results of those before are written. During a pause they are given back without a call.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ def as_object(value: Any) -> Mapping[str, Any]:
 
 def as_text(value: Any) -> str | None:
     """A text; None for anything else."""
-    return value.replace("\x00", "") if isinstance(value, str) else None  # `clean`, once less called
+    return clean(value) if isinstance(value, str) else None
 
 
 def as_email(value: Any) -> str | None:
