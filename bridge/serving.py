@@ -4,15 +4,85 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 GRACE_S = 5
 """How long a stop waits for requests that are being answered."""
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept: longer than proxies and load balancers keep theirs (60 s by habit), so that it is they
 who close it. A server that closes first does so, now and then, under a request that is just being sent: a webhook lost."""
+
+
+class _Pass:
+    """The transports that hold something until this pass of the event loop is over."""
+
+    def __init__(self) -> None:
+        self._holding: list[_Together] = []
+
+    def add(self, transport: "_Together") -> None:
+        """It is told when the pass is over."""
+        if not self._holding:
+            asyncio.get_running_loop().call_soon(self._over)
+        self._holding.append(transport)
+
+    def _over(self) -> None:
+        holding, self._holding = self._holding, []
+        for transport in holding:
+            transport.release()
+
+
+class _Together:
+    """A transport on which what is written twice in a pass of the event loop goes out once.
+
+    uvicorn writes the head of an answer and its body one after the other: two system calls, two packets, and a client that wakes twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, this_pass: _Pass) -> None:
+        self._transport = transport
+        self._pass = this_pass
+        self._held = b""
+        self.is_closing = transport.is_closing
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the transport's."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send it with what is held, or else hold it."""
+        if self._held:
+            data, self._held = self._held + data, b""
+            self._transport.write(data)
+        else:
+            self._held = data
+            self._pass.add(self)
+
+    def release(self) -> None:
+        """Send what is held, if anything is and if it still can be."""
+        data, self._held = self._held, b""
+        if data and not self.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close it after what is held."""
+        self.release()
+        self._transport.close()
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP, with answers that go out whole."""
+
+    def __init__(self, this_pass: _Pass, **given: Any) -> None:
+        super().__init__(**given)
+        self._pass = this_pass
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
+        self.transport = _Together(transport, self._pass)  # type: ignore[assignment]
 
 
 class _Server(uvicorn.Server):
@@ -25,7 +95,13 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: Any, host: str = "127.0.0.1", port: int = 0, *, on: socket.socket | None = None, **options: Any
+    app: Any,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    on: socket.socket | None = None,
+    http: type[Protocol] = Protocol,
+    **options: Any,
 ) -> AsyncIterator[str]:
     """The application's base URL while it is served; port 0 takes a free one. Raises `OSError` if the address is taken.
 
@@ -35,9 +111,11 @@ async def serving(
     bound = listening.getsockname()[1]
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=partial(http, _Pass()),  # type: ignore[arg-type]
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -27,9 +27,7 @@ class ThreadServer:
         self._thread.start()
         self._stack = AsyncExitStack()
         self._app: ASGIApp = Response(status_code=503)
-        self.url = self.run(
-            self._stack.enter_async_context(serving(self._answer, interface="asgi3", **SERVING_OPTIONS))
-        )
+        self.url = self.run(self._stack.enter_async_context(serving(self._answer, **SERVING_OPTIONS)))
 
     def serve(self, app: ASGIApp) -> None:
         """This application from now on."""

@@ -5,15 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from bridge.sandbox.orchestrator.app import create_app
 from bridge.sandbox.orchestrator.delivering import delivering
 from bridge.sandbox.orchestrator.world import World
-from bridge.serving import serving
+from bridge.serving import Protocol, serving
 
 
-class _Protocol(HttpToolsProtocol):
+class _Protocol(Protocol):
     """uvicorn's protocol; every request can find the transport that it came over."""
 
     def on_message_begin(self) -> None:
