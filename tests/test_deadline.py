@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bridge.web.deadline import Deadline
+from tests.hasty import Hasty, in_no_time
 
 pytestmark = pytest.mark.anyio
 
@@ -37,3 +38,40 @@ async def test_somebody_elses_cancellation_is_no_timeout() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_each_of_many_has_its_own_time() -> None:
+    """One timer serves them all: it goes on to the next, and whoever has ended meanwhile is not cut."""
+
+    async def three(loop: Hasty) -> None:
+        deadline, gate = Deadline(60), asyncio.Event()
+
+        async def wait(within: asyncio.Event) -> str:
+            try:
+                with deadline:
+                    await within.wait()
+            except TimeoutError:
+                return "late"
+            await gate.wait()
+            return "in time"
+
+        never, soon = asyncio.Event(), asyncio.Event()
+        first, ended = asyncio.create_task(wait(never)), asyncio.create_task(wait(soon))
+        await loop.move(40)
+        soon.set()
+        second = asyncio.create_task(wait(never))
+        await loop.move(40)
+        assert first.done()
+        assert not second.done()
+        await loop.move(40)
+        assert second.done()
+        gate.set()
+        assert [await task for task in (first, ended, second)] == ["late", "in time", "late"]
+        third = asyncio.create_task(wait(never))
+        await loop.move(40)
+        assert not third.done()
+        await loop.move(40)
+        assert third.done(), "it is looked after again once nobody was left"
+        assert await third == "late"
+
+    in_no_time(three)

@@ -6,6 +6,7 @@ A 2xx means that the delivery is durable. Whatever keeps us from storing it is a
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 import structlog
@@ -17,7 +18,7 @@ from bridge.errors import MalformedBody, Refused, StoreUnavailable, Unstorable
 from bridge.model import DeliveryId, NewDelivery
 from bridge.service import Clock
 from bridge.store import Inbox
-from bridge.trackers import Tracker
+from bridge.trackers import Recognised, Tracker
 from bridge.trackers.salesforce import is_json
 from bridge.web import soap
 from bridge.web.deadline import Deadline
@@ -112,6 +113,7 @@ class Receiver:
         self._max_body_bytes = max_body_bytes
         self._room = room
         self._metrics = metrics
+        self._body_in_time = Deadline(BODY_WITHIN_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /hooks/{source}`, and `POST /hooks/{source}/{token}` where the path proves the sender."""
@@ -137,7 +139,12 @@ class Receiver:
             with Place(self._room) as place:
                 body = await self._body(receive, headers, place)
                 entrance.verifier.finish(proof, body)
-                ids = await self._inbox.append(await self._deliveries(entrance, headers, body))
+                now, recognise = self._clock(), entrance.tracker.recognise
+                if len(body) < _LARGE:
+                    recognised = recognise(headers, body, now)
+                else:
+                    recognised = await asyncio.to_thread(recognise, headers, body, now)
+                ids = await self._inbox.append(_deliveries(name, headers, recognised, now))
         except _NOT_TAKEN as error:
             failure = self._failure(name, error)
             self._metrics.received(name, failure.result)
@@ -153,7 +160,7 @@ class Receiver:
             raise TooLarge
         size, more = 0, True
         try:
-            with Deadline(BODY_WITHIN_S):
+            with self._body_in_time:
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -166,18 +173,6 @@ class Receiver:
         except TimeoutError:
             raise TooSlow from None
         return place.body()
-
-    async def _deliveries(self, entrance: Entrance, headers: Mapping[str, str], body: bytes) -> list[NewDelivery]:
-        now, recognise = self._clock(), entrance.tracker.recognise
-        if len(body) < _LARGE:
-            recognised = recognise(headers, body, now)
-        else:
-            recognised = await asyncio.to_thread(recognise, headers, body, now)
-        kept = _kept(headers)
-        return [
-            NewDelivery(entrance.name, found.dedupe_key, now, found.event, found.ticket_id, found.body, kept)
-            for found in recognised
-        ]
 
     def _failure(self, source: str, error: Exception) -> Failure:
         match error:
@@ -207,6 +202,16 @@ class Receiver:
 def _headers(scope: Scope) -> dict[str, str]:
     """The headers by their names in lower case; of several of one name the first."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+def _deliveries(
+    source: str, headers: Mapping[str, str], recognised: Sequence[Recognised], now: datetime
+) -> list[NewDelivery]:
+    kept = _kept(headers)
+    return [
+        NewDelivery(source, found.dedupe_key, now, found.event, found.ticket_id, found.body, kept)
+        for found in recognised
+    ]
 
 
 def _speaks_soap(source: Source, headers: Mapping[str, str], body: bytes) -> bool:
