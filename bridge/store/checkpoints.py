@@ -16,7 +16,7 @@ import structlog
 
 from bridge.store.sqlite import LONGEST_LOG, Sqlite, SqliteConnection
 
-COPIED_AFTER = 500
+COPIED_AFTER = 1000
 """Rows that are changed before they are copied."""
 
 ANEW_AFTER = 5000
