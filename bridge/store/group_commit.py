@@ -9,7 +9,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from bridge.errors import StoreUnavailable
 
@@ -29,7 +31,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _Waiting(NamedTuple, Generic[Item, Result]):
+class _Waiting(Struct, Generic[Item, Result], frozen=True):
     item: Item
     weight: int
     future: asyncio.Future[Result]

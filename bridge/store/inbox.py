@@ -1,7 +1,7 @@
 """The inbox: deliveries as they came. Append-only but for what became of each."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
@@ -109,31 +109,28 @@ class Inbox:
             at_once=1 if database.is_sqlite else 2,
         )
 
-    async def append(self, request: Sequence[NewDelivery]) -> Sequence[DeliveryId | None]:
+    def append(self, request: Sequence[NewDelivery]) -> Awaitable[Sequence[DeliveryId | None]]:
         """Store the deliveries of one request in one transaction: the id of each, None for one that is there already.
 
         When it returns they are durable. Raises `StoreUnavailable`; then none of them is stored.
         """
-        return await self._commits.submit(request)
+        return self._commits.submit(request)
 
     async def _append_all(self, requests: Sequence[Sequence[NewDelivery]]) -> Sequence[Sequence[DeliveryId | None]]:
         fresh: dict[_Key, NewDelivery] = {}
-        keys = [[(delivery.source, delivery.dedupe_key) for delivery in request] for request in requests]
-        for request, its_keys in zip(requests, keys, strict=True):
-            for delivery, key in zip(request, its_keys, strict=True):
-                fresh.setdefault(key, delivery)
+        for request in requests:
+            for delivery in request:
+                fresh.setdefault(_key(delivery), delivery)
         stored = await self._store_after_others(fresh.values())
-        ids = {
-            (source, dedupe_key): DeliveryId(number) for number, source, dedupe_key in (tuple(row) for row in stored)
-        }
+        ids = {(source, dedupe_key): DeliveryId(number) for number, source, dedupe_key in stored}
         sources = {source for source, _ in ids}
         self._signals.stored(sources)
         for source in sources:
             self._on_append(source)
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
-        return [[ids.pop(key, None) for key in its_keys] for its_keys in keys]
+        return [[ids.pop(_key(delivery), None) for delivery in request] for request in requests]
 
-    async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
+    async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Store them; where another replica has the same ones in another order and goes first, wait until it has gone."""
         for wait in _OTHERS_GO_FIRST_S:
             try:
@@ -142,7 +139,7 @@ class Inbox:
                 await asyncio.sleep(wait)
         return await self._store(fresh)
 
-    async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[Any]]:
+    async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of those that are new, in the order of their arrival."""
         if not fresh:
             return []
@@ -243,6 +240,10 @@ class Inbox:
             # the state again: PostgreSQL looks at it once more if somebody has just handed the delivery to the intake
             of = delete(deliveries).where(deliveries.c.id.in_(old), deliveries.c.state.in_(done))
             return (await connection.execute(of)).rowcount
+
+
+def _key(delivery: NewDelivery) -> _Key:
+    return delivery.source, delivery.dedupe_key
 
 
 def _row(delivery: NewDelivery) -> dict[str, Any]:
