@@ -2,13 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import uvicorn
+from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bridge.timeouts import Timeouts
 
 GRACE_S = 5
 """How long a stop waits for requests that are being answered."""
@@ -72,11 +75,35 @@ class _Together:
         self._transport.close()
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with answers that go out whole."""
+class _Idle(Struct, frozen=True):
+    """A connection that waits for its next request, to uvicorn a timer."""
 
-    def __init__(self, this_pass: _Pass, **given: Any) -> None:
-        super().__init__(**given)
+    among: Timeouts[Callable[[], None]]
+    close: Callable[[], None]
+
+    def cancel(self) -> None:
+        """The request has come."""
+        self.among.end(self.close)
+
+
+class _Loop:
+    """The event loop as far as uvicorn's HTTP asks for it, with one timer for all connections that are idle."""
+
+    def __init__(self) -> None:
+        self.create_task = asyncio.get_running_loop().create_task
+        self._idle: Timeouts[Callable[[], None]] = Timeouts(KEEP_ALIVE_S, lambda close: close())
+
+    def call_later(self, _seconds: float, close: Callable[[], None]) -> _Idle:
+        """Close it if it stays idle for `KEEP_ALIVE_S`: nothing else is ever asked for."""
+        self._idle.begin(close)
+        return _Idle(self._idle, close)
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP, with answers that go out whole, and without a timer for each."""
+
+    def __init__(self, this_pass: _Pass, loop: _Loop, **given: Any) -> None:
+        super().__init__(**{**given, "_loop": loop})
         self._pass = this_pass
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -115,7 +142,7 @@ async def serving(
         log_config=None,
         access_log=False,
         lifespan="off",
-        http=partial(http, _Pass()),  # type: ignore[arg-type]
+        http=partial(http, _Pass(), _Loop()),  # type: ignore[arg-type]
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
