@@ -85,7 +85,7 @@ def figures(found: dict[str, Turns]) -> list[Figure]:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.receiving", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.5, help="of load in a turn")
     chosen = parser.parse_args()
     sys.stdout.write(f"{pinned()}\n\n")

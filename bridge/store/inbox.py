@@ -1,7 +1,7 @@
 """The inbox: deliveries as they came. Append-only but for what became of each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
@@ -12,7 +12,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Integer,
-    Row,
     Select,
     bindparam,
     delete,
@@ -34,6 +33,9 @@ from bridge.store.tables import deliveries
 
 _Key = tuple[str, str]
 """A source's name and the key by which it knows a delivery again."""
+
+_Numbered = Sequence[Any]
+"""The id of a delivery, and its key."""
 
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_BYTES = 128 * 1024 * 1024
@@ -96,11 +98,8 @@ class Inbox:
         self._database = database
         self._signals = signals
         self._on_append = on_append
-        self._insert = (
-            database.insert(deliveries)
-            .on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
-            .returning(deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
-        )
+        insert = database.insert(deliveries).on_conflict_do_nothing(index_elements=["source", "dedupe_key"])
+        self._insert = insert if database.is_sqlite else insert.returning(*_NUMBERED)
         self._commits = GroupCommit(
             self._append_all,
             _weight,
@@ -130,7 +129,7 @@ class Inbox:
         # pop: of several same deliveries in one batch the first is new, the others are duplicates
         return [[ids.pop(_key(delivery), None) for delivery in request] for request in requests]
 
-    async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[Row[*tuple[Any, ...]]]:
+    async def _store_after_others(self, fresh: Collection[NewDelivery]) -> Sequence[_Numbered]:
         """Store them; where another replica has the same ones in another order and goes first, wait until it has gone."""
         for wait in _OTHERS_GO_FIRST_S:
             try:
@@ -139,11 +138,22 @@ class Inbox:
                 await asyncio.sleep(wait)
         return await self._store(fresh)
 
-    async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[Row[*tuple[Any, ...]]]:
+    async def _store(self, fresh: Collection[NewDelivery]) -> Sequence[_Numbered]:
         """The rows of those that are new, in the order of their arrival."""
         if not fresh:
             return []
-        return (await self._database.write_once(self._insert, [_row(delivery) for delivery in fresh])).all()
+        rows = [_row(delivery) for delivery in fresh]
+        if self._database.is_sqlite:
+            return await self._database.write(lambda connection: self._count_up(connection, rows))
+        return (await self._database.write_once(self._insert, rows)).all()
+
+    async def _count_up(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Sequence[_Numbered]:
+        """SQLite's ids follow one another (https://sqlite.org/autoinc.html): where all are new, none need be asked for."""
+        stored = (await connection.execute(self._insert, rows)).rowcount
+        last = (await connection.execute(_LAST)).scalar_one()
+        if stored < len(rows):
+            return (await connection.execute(_AFTER, {"id": last - stored})).all()
+        return [(number, row["source"], row["dedupe_key"]) for number, row in enumerate(rows, last - stored + 1)]
 
     async def lull(self, within: timedelta) -> bool:
         """Returns when no crowd waits for deliveries to be stored, at the latest after this long; whether there is none."""
@@ -289,6 +299,9 @@ def _sizes(lane: Lane) -> Select[Any]:
     return sizes.order_by(deliveries.c.source, deliveries.c.id).limit(bindparam("limit", type_=Integer))
 
 
+_NUMBERED = (deliveries.c.id, deliveries.c.source, deliveries.c.dedupe_key)
+_LAST = select(func.max(deliveries.c.id))
+_AFTER = select(*_NUMBERED).where(deliveries.c.id > bindparam("id"))
 _ONE_OF = deliveries.c.id.in_(bindparam("ids", expanding=True))
 _WHOLE = _pending(*deliveries.c).where(_ONE_OF).order_by(deliveries.c.id)
 _LOCKED = _pending(deliveries.c.id).where(_ONE_OF).with_for_update(skip_locked=True)

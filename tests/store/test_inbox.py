@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -80,14 +81,15 @@ async def test_bodies_of_an_older_version_are_read_as_they_lie_there(store: Stor
     assert [each.body for each in batch.deliveries] == [b'{"old": true}']
 
 
-async def test_many_deliveries_of_one_request_each_get_their_id(store: Store) -> None:
-    """They are inserted many at once, whatever their number."""
-    await store.inbox.append([delivery(5), delivery(99)])
+@pytest.mark.parametrize("known", [(), (5, 99)])
+async def test_many_deliveries_of_one_request_each_get_their_id(store: Store, known: Sequence[int]) -> None:
+    """They are inserted many at once, whatever their number and however many of them are there already."""
+    await store.inbox.append([delivery(number) for number in (*known, 1000)])
     ids = await store.inbox.append([delivery(number) for number in range(150)])
-    assert [number for number, id_ in enumerate(ids) if id_ is None] == [5, 99]
+    assert [number for number, id_ in enumerate(ids) if id_ is None] == [*known]
     kept = [await store.inbox.get(id_) for id_ in ids if id_ is not None]
     assert [each and each.dedupe_key for each in kept] == [
-        f"id:{number}" for number in range(150) if number not in (5, 99)
+        f"id:{number}" for number in range(150) if number not in known
     ]
 
 
