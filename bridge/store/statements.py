@@ -219,11 +219,11 @@ def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _putting(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
-    return of.put if isinstance(of, Stored) else of.dialect_impl(dialect).bind_processor(dialect)
+    return of.on(dialect).put if isinstance(of, Stored) else of.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _taking(of: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
-    return of.take if isinstance(of, Stored) else of.dialect_impl(dialect).result_processor(dialect, None)
+    return of.on(dialect).take if isinstance(of, Stored) else of.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _padded(size: int) -> int:

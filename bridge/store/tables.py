@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from bridge.model import Completion, DeliveryState, Policy, Refusal, Step, TaskRequest, TaskState, TicketState
-from bridge.store.types import Body, Document, Moment, Named, Shaped
+from bridge.store.types import Body, Document, Moment, Named, Packed, Shaped
 
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only an INTEGER
 
@@ -71,7 +71,7 @@ tickets = Table(
     Column("ticket_id", Text, primary_key=True),
     Column("version", Text, nullable=False),
     Column("closed_version", Text, nullable=False),
-    Column("layers", Document, nullable=False),
+    Column("layers", Packed, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Index("tickets_updated_at", "updated_at"),
 )

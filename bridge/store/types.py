@@ -28,9 +28,13 @@ class Stored(TypeDecorator[Any]):
     put: Callable[[Any], Any]
     take: Callable[[Any], Any]
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+    def on(self, dialect: Dialect) -> "Stored":  # noqa: ARG002 - most are the same everywhere
+        """The type as it is on this engine."""
+        return self
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """A value on its way into the database."""
-        return None if value is None else self.put(value)
+        return None if value is None else self.on(dialect).put(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - the same
         """A value on its way out."""
@@ -117,6 +121,27 @@ class Body(Stored):
     def take(value: bytes) -> bytes:
         """From a frame; no tracker's body begins as one does."""
         return lz4.frame.decompress(value) if value.startswith(_LZ4_FRAME) else value
+
+
+class Packed(Stored):
+    """A JSON value that may be large: its text, on SQLite compressed as a body is."""
+
+    impl = Text
+    cache_ok = True
+
+    def on(self, dialect: Dialect) -> Stored:
+        """PostgreSQL compresses what is large by itself."""
+        return self if dialect.name == "sqlite" else Document()
+
+    @staticmethod
+    def put(value: Any) -> bytes:
+        """To JSON, compressed if that is shorter."""
+        return Body.put(orjson.dumps(value, asdict))
+
+    @staticmethod
+    def take(value: bytes | str) -> Any:
+        """From JSON: earlier versions wrote a text."""
+        return orjson.loads(value if isinstance(value, str) else Body.take(value))
 
 
 _LZ4_FRAME = 0x184D2204.to_bytes(4, "little")

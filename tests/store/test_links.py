@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from bridge.errors import RateLimited, Rejected, Unavailable, Unknown
 from bridge.fold import Snapshot
@@ -442,3 +443,22 @@ async def test_retention_removes_tickets_that_were_never_linked(store: Store) ->
         await store.links.keep(connection, {("jira", "9"): Snapshot("1", "", {"1": {}})}, NOW)
     assert await store.links.prune_tickets(NOW + SECOND) == 1
     assert await store.links.prune_tickets(NOW + SECOND) == 0
+
+
+async def test_what_is_known_of_a_ticket_takes_little_space(store: Store) -> None:
+    snapshot = Snapshot("1", "", {"1": {"description": "printer " * 1000}})
+    async with store.database.writing() as connection:
+        await store.links.keep(connection, {("jira", "9"): snapshot}, NOW)
+        size = "length" if store.database.is_sqlite else "pg_column_size"
+        length = (await connection.execute(text(f"SELECT {size}(layers) FROM tickets"))).scalar_one()  # noqa: S608
+        known = await store.links.known(connection, [("jira", "9")], NOW)
+    assert length < 1000
+    assert known == {("jira", "9"): (snapshot, None)}
+
+
+async def test_what_an_older_version_has_written_of_a_ticket_is_read(store: Store) -> None:
+    async with store.database.writing() as connection:
+        await store.links.keep(connection, {("jira", "9"): Snapshot("1", "", {"1": {}})}, NOW)
+        await connection.execute(text("UPDATE tickets SET layers = :plain"), {"plain": '{"1": {"a": 1}}'})
+        known = await store.links.known(connection, [("jira", "9")], NOW)
+    assert known == {("jira", "9"): (Snapshot("1", "", {"1": {"a": 1}}), None)}
