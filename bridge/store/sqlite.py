@@ -21,7 +21,7 @@ NO_CHECKPOINT = "wal_autocheckpoint=0"
 
 _CHECKPOINT = "wal_autocheckpoint=1"
 
-LONGEST_LOG = 64 * 1024 * 1024
+LONGEST_LOG = 48 * 1024 * 1024
 """Bytes that the write-ahead log keeps when it begins anew: it is longer only while more than these wait to be moved."""
 
 _PRAGMAS = (
