@@ -100,7 +100,8 @@ async def process(command: list[str]) -> AsyncIterator[Served]:
         text = await process.stderr.readline()
         if not text:
             raise RuntimeError(f"{' '.join(command)} did not start: {line}")
-        line = json.loads(text)
+        with suppress(ValueError):  # a warning of Python's
+            line = json.loads(text)
     reading = asyncio.create_task(_read_on(process.stderr))
     try:
         yield Served(line["url"], process.pid, started)

@@ -1,7 +1,7 @@
 """The service: every part made from the configuration, started and stopped in the right order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from bridge.sync.poller import Polled, Poller
 from bridge.sync.reconciler import Reconciler, Sides
 from bridge.sync.reconciliation import Reconciliation
 from bridge.sync.retention import retain
-from bridge.sync.scheduler import RETENTION_EVERY, Scheduler
+from bridge.sync.scheduler import Scheduler
 from bridge.sync.worker import Limits, Worker
 from bridge.trackers import Tracker, trackers
 
@@ -41,7 +41,9 @@ STOP_WITHIN = timedelta(seconds=12)
 LOOPS_END_WITHIN = timedelta(seconds=5)
 """How long a stop waits for the batch that the intake has in hand."""
 
-FIRST_RECONCILIATION_AFTER = timedelta(minutes=5)
+RETENTION_EVERY = timedelta(hours=1)
+
+FIRST_JOB_AFTER = timedelta(minutes=5)
 """What waited while the bridge was down goes first."""
 
 Clock = Callable[[], datetime]
@@ -174,17 +176,17 @@ def _scheduler(
     clock: Clock,
 ) -> Scheduler:
     """All that is done by the clock."""
-    retaining = partial(retain, store, config.retention, clock)
-    scheduler = Scheduler(tick, once_for_all(store.leases, "retention", RETENTION_EVERY, retaining, clock))
+    scheduler = Scheduler(tick)
     for poller in pollers:
         scheduler.every(poller.every, poller.due, name=f"poll {poller.source}", first=poller.every)
+    jobs: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
+        ("retention", RETENTION_EVERY, partial(retain, store, config.retention, clock))
+    ]
     if config.reconcile is not None:
-        scheduler.every(
-            config.reconcile,
-            once_for_all(store.leases, "reconcile", config.reconcile, reconciling.run, clock),
-            name="reconcile",
-            first=min(FIRST_RECONCILIATION_AFTER, config.reconcile),
-        )
+        jobs.append(("reconcile", config.reconcile, reconciling.run))
+    for name, period, work in jobs:
+        job = once_for_all(store.leases, name, period, work, clock)
+        scheduler.every(period, job, name=name, first=min(FIRST_JOB_AFTER, period))
     return scheduler
 
 

@@ -11,10 +11,6 @@ from tests.driving import PATIENCE_S
 pytestmark = pytest.mark.anyio
 
 
-async def nothing() -> None:
-    """Retention, which does not come in these tests."""
-
-
 @pytest.mark.parametrize("fails", [True, False])
 async def test_a_job_that_fails_is_told_and_one_that_ends_with_the_service_is_not(
     caplog: pytest.LogCaptureFixture, *, fails: bool
@@ -30,7 +26,7 @@ async def test_a_job_that_fails_is_told_and_one_that_ends_with_the_service_is_no
         finally:
             ended.set()
 
-    scheduler = Scheduler(lambda: None, nothing)
+    scheduler = Scheduler(lambda: None)
     scheduler.every(timedelta(hours=1), job, name="poll/jira", first=timedelta(0))
     scheduler.start()
     async with asyncio.timeout(PATIENCE_S):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+from bridge.store.aged import Aged
 from bridge.store.alone import alone_on
 from bridge.store.claims import Claimed, Claims, Outlook, Reopen, Result, Terms, Wish
 from bridge.store.cursors import Cursors
@@ -17,6 +18,7 @@ from bridge.store.watched import Seen, Watched
 
 __all__ = [
     "DUE",
+    "Aged",
     "Claimed",
     "Claims",
     "Connection",
@@ -68,3 +70,4 @@ class Store:
         self.cursors = Cursors(database)
         self.leases = Leases(database, name)
         self.watched = Watched(database)
+        self.aged = Aged(database)

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
-    delete,
     func,
     literal,
     select,
@@ -236,20 +235,6 @@ class Inbox:
             )
             again = update(deliveries).where(deliveries.c.id.in_(parked))
             await connection.execute(again.values(state=DeliveryState.PENDING, reason=None))
-
-    async def prune(self, before: datetime, limit: int = 1000) -> int:
-        """Remove up to `limit` handled deliveries from before a time. What waits for a person stays."""
-        done = (DeliveryState.APPLIED, DeliveryState.IGNORED)
-        old = (
-            select(deliveries.c.id)
-            .where(deliveries.c.received_at < before, deliveries.c.state.in_(done))
-            .order_by(deliveries.c.received_at)
-            .limit(limit)
-        )
-        async with self._database.writing() as connection:
-            # the state again: PostgreSQL looks at it once more if somebody has just handed the delivery to the intake
-            of = delete(deliveries).where(deliveries.c.id.in_(old), deliveries.c.state.in_(done))
-            return (await connection.execute(of)).rowcount
 
 
 def _key(delivery: NewDelivery) -> _Key:

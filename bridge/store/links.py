@@ -18,7 +18,6 @@ from sqlalchemy import (
     insert,
     select,
     text,
-    tuple_,
 )
 
 from bridge.errors import Rejected
@@ -192,20 +191,6 @@ class Links:
                 ticket = and_(tickets.c.source == row.source, tickets.c.ticket_id == row.ticket_id)
                 await connection.execute(delete(tickets).where(ticket))
         return link
-
-    async def prune_tickets(self, before: datetime, limit: int = 1000) -> int:
-        """Remove up to `limit` snapshots of tickets that no link was made for and that were last heard of before a time."""
-        linked = select(links.c.id).where(links.c.source == tickets.c.source, links.c.ticket_id == tickets.c.ticket_id)
-        old = (
-            select(tickets.c.source, tickets.c.ticket_id)
-            .where(tickets.c.updated_at < before, ~linked.exists())
-            .limit(limit)
-        )
-        at = tuple_(tickets.c.source, tickets.c.ticket_id)
-        async with self._database.writing() as connection:
-            # the time again: PostgreSQL looks at it once more if the ticket has just been heard of
-            of = delete(tickets).where(at.in_(old), tickets.c.updated_at < before)
-            return (await connection.execute(of)).rowcount
 
 
 _SNAPSHOTS = (

@@ -13,23 +13,19 @@ TICK = timedelta(seconds=1)
 JITTER = 0.1
 """Of an interval: so that what many do every so often does not fall on the same second."""
 
-RETENTION_EVERY = timedelta(hours=1)
-
-
 _RUNS_JOBS = logging.getLogger("apscheduler.executors.default")
 
 
 class Scheduler:
-    """Wakes by the clock. `tick` looks for work of any kind, `retain` removes what was kept long enough."""
+    """Wakes by the clock. `tick` looks for work of any kind."""
 
-    def __init__(self, tick: Callable[[], None], retain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, tick: Callable[[], None]) -> None:
         self._tick = tick
         _RUNS_JOBS.addFilter(_is_no_stop)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
         self._scheduler.add_job(self._wake, "interval", seconds=TICK.total_seconds(), id="tick")
-        self._scheduler.add_job(retain, "interval", seconds=RETENTION_EVERY.total_seconds(), id="retention", jitter=300)
 
     def every(self, period: timedelta, job: Callable[[], Awaitable[None]], *, name: str, first: timedelta) -> None:
         """Run a job every `period`, spread a little, for the first time after `first`. It never overlaps itself."""

@@ -49,11 +49,11 @@ async def test_retention_leaves_a_ticket_that_is_just_heard_of_again(store: Stor
         await store.links.keep(connection, {ref: Snapshot("1", "", {"1": {"summary": "old"}})}, NOW - 100 * DAY)
     async with store.database.writing() as connection:
         await store.links.known(connection, [ref], NOW)
-        pruning = asyncio.create_task(second_store.links.prune_tickets(NOW - 90 * DAY))
+        removing = asyncio.create_task(second_store.aged.remove_tickets([ref], NOW - 90 * DAY))
         await somebody_waits(store)
         await store.links.keep(connection, {ref: Snapshot("2", "", {"2": {"summary": "new"}})}, NOW)
         await store.links.save(connection, [a_link(id=LinkId(0), due_at=NOW)], NOW)
-    assert await pruning == 0
+    assert await removing == 0
     async with store.database.writing() as connection:
         snapshot, _ = (await store.links.known(connection, [ref], NOW))[ref]
     assert snapshot.version == "2"
@@ -65,9 +65,9 @@ async def test_retention_leaves_a_delivery_that_is_just_replayed(store: Store, s
     await judge(store, DeliveryState.IGNORED, number)
     async with store.database.writing() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'pending'"))  # as a replay does
-        pruning = asyncio.create_task(second_store.inbox.prune(NOW - 90 * DAY))
+        removing = asyncio.create_task(second_store.aged.remove_deliveries([number]))
         await somebody_waits(store)
-    assert await pruning == 0
+    assert await removing == 0
     assert await store.inbox.get(number) is not None
 
 

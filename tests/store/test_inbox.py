@@ -140,14 +140,6 @@ async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> Non
     assert (await store.inbox.counts())["pending"] == 4
 
 
-async def test_retention_removes_what_is_handled_and_old(store: Store) -> None:
-    ids = [(await store.inbox.append([delivery(n)]))[0] for n in range(4)]
-    await judge(store, DeliveryState.APPLIED, ids[0], ids[3])
-    await judge(store, DeliveryState.PARKED, ids[1])
-    assert await store.inbox.prune(NOW + timedelta(seconds=3)) == 1
-    assert [each.id for each in await store.inbox.list(DeliveryFilter())] == [ids[3], ids[2], ids[1]]
-
-
 async def test_parked_deliveries_of_a_lane_are_handed_on_by_their_reason(store: Store) -> None:
     ids = await store.inbox.append([delivery(number, source=source) for number, source in enumerate("aabx")])
     reasons = ["away: for a while", "broken", "away", "away"]

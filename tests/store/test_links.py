@@ -437,14 +437,6 @@ async def test_a_list_is_filtered_and_pages_from_the_newest(store: Store) -> Non
     assert await store.links.list(LinkFilter(source="other"), NOW) == []
 
 
-async def test_retention_removes_tickets_that_were_never_linked(store: Store) -> None:
-    await kept(store)
-    async with store.database.writing() as connection:
-        await store.links.keep(connection, {("jira", "9"): Snapshot("1", "", {"1": {}})}, NOW)
-    assert await store.links.prune_tickets(NOW + SECOND) == 1
-    assert await store.links.prune_tickets(NOW + SECOND) == 0
-
-
 async def test_what_is_known_of_a_ticket_takes_little_space(store: Store) -> None:
     snapshot = Snapshot("1", "", {"1": {"description": "printer " * 1000}})
     async with store.database.writing() as connection:

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,8 +39,11 @@ async def full(store: Store) -> Store:
     async with store.database.writing() as connection:
         for table, changed in (
             ("links", {"id": "n", "ticket_id": "'copy ' || n", "correlation_key": "'copy ' || n", "due_at": "NULL"}),
-            ("tickets", {"ticket_id": "'copy ' || n"}),
-            ("deliveries", {"id": "n", "dedupe_key": "'copy ' || n", "state": "'applied'"}),
+            ("tickets", {"ticket_id": "'copy ' || n", "updated_at": "updated_at + n"}),
+            (
+                "deliveries",
+                {"id": "n", "dedupe_key": "'copy ' || n", "state": "'applied'", "received_at": "received_at + n"},
+            ),
         ):
             query = (
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = :of"
@@ -120,8 +124,10 @@ async def all_day(store: Store) -> None:
     async with store.database.writing() as connection:
         await reconciling.lock(connection, [LinkId(1), LinkId(2)])
         await reconciling.generations(connection, refs)
-    await store.inbox.prune(NOW)
-    await store.links.prune_tickets(NOW)
+    await store.aged.deliveries(NOW, NOW, 100)
+    await store.aged.remove_deliveries([DeliveryId(1), DeliveryId(2)])
+    await store.aged.tickets(NOW, refs[0], NOW, 100)
+    await store.aged.remove_tickets(refs, NOW)
     await store.inbox.backlog()
     await store.links.backlog(NOW)
     for source in (None, "jira"):  # as the dashboard looks, again and again
@@ -177,7 +183,11 @@ async def test_what_runs_all_day_is_found_by_the_index_that_was_made_for_it(
         known = await full.links.known(connection, [("jira", f"copy {number}") for number in range(2, 50)], NOW)
         await full.links.save_work(connection, [link for _, link in known.values() if link is not None], NOW)
         await full.inbox.judge(connection, [Verdict(DeliveryId(each), DeliveryState.APPLIED) for each in (2, 3)])
+    await full.aged.deliveries(NOW, NOW + timedelta(hours=1), 250)
+    await full.aged.tickets(NOW, ("", ""), NOW + timedelta(hours=1), 250)
     wanted = {
+        "ORDER BY deliveries.received_at": "deliveries_received_at",
+        "AS linked": "tickets_updated_at",
         "FROM tickets": "tickets_pkey",
         "links.ticket_id IN": "links_source_key",
         "length(deliveries.body)": "deliveries_waiting",
