@@ -26,25 +26,25 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table; without a target it is told for its own sake."""
+    """One line of the table; without a target it is told for its own sake, without a value what could not be measured."""
 
     what: str
-    value: float
+    value: float | None
     unit: str = ""
     target: Target | None = None
 
     @property
     def missed(self) -> bool:
         """Whether not even the least was reached."""
-        return self.target is not None and self.target.reached(self.value) == "missed"
+        return self.target is not None and self.value is not None and self.target.reached(self.value) == "missed"
 
 
 def table(figures: Iterable[Figure]) -> str:
     """In Markdown, which reads well in a terminal too."""
     rows = [("measured", "value", "at least", "aim", "reached"), ("---", "---:", "---:", "---:", "---")]
     for figure in figures:
-        value = f"{_number(figure.value)} {figure.unit}".strip()
-        if figure.target is None:
+        value = "" if figure.value is None else f"{_number(figure.value)} {figure.unit}".strip()
+        if figure.target is None or figure.value is None:
             rows.append((figure.what, value, "", "", ""))
         else:
             target = figure.target

