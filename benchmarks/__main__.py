@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import endurance, footprint, growth, loss, receiving, working
+from benchmarks import endurance, footprint, growth, loss, overload, receiving, working
 from benchmarks.figures import Figure, table
 from benchmarks.load import run
 from benchmarks.servers import pinned
@@ -29,6 +29,7 @@ PARTS: dict[str, tuple[str, Callable[[], Awaitable[Sequence[Figure]]]]] = {
     "growth": ("Beside a million links and three million deliveries", lambda: growth.measure(1_000_000, 3, 10, 30)),
     "footprint": ("Footprint", lambda: footprint.measure(rounds=5, seconds=10)),
     "endurance": ("Half of the maximum for two minutes, then twice of it", lambda: endurance.measure(minutes=2)),
+    "overload": ("More than can be held", lambda: overload.measure(seconds=10)),
     "loss": ("Loss", lambda: loss.measure(kills=20)),
 }
 
