@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from benchmarks.figures import Figure, Target
+from benchmarks.footprint import megabytes
 from benchmarks.load import Connection, Served
 
 MOST_CONNECTIONS = 800
@@ -50,6 +52,11 @@ class Arrivals:
         connection = await Connection(server.url).__aenter__()
         return connection, await connection.send(message)
 
+    @property
+    def not_acknowledged(self) -> int:
+        """Whatever the answer was."""
+        return self.refused + self.others.total()
+
     def per_second(self) -> float:
         """Acknowledgements, from the first that was due to the last that came."""
         ends = max(due + took for due, took in self.acknowledged)
@@ -81,7 +88,21 @@ async def arrive(server: Served, per_second: float, seconds: float, webhook: Cal
     return arrivals
 
 
-async def recovered(server: Served, webhook: Callable[[], bytes]) -> float:
+async def overload(server: Served, maximum: float, seconds: float, webhook: Callable[[], bytes]) -> list[Figure]:
+    """What becomes of twice as many as it can take, and how soon it is over."""
+    arrivals = await arrive(server, maximum * 2, seconds, webhook)
+    again = await _recovered(server, webhook)
+    return [
+        Figure(f"twice as many for {seconds:g} s: acknowledged", arrivals.per_second(), "/s"),
+        Figure("of the most", arrivals.per_second() / maximum, "", Target(0.90, 0.97)),
+        Figure("refused with 503 and Retry-After", arrivals.refused),
+        Figure("neither", arrivals.others.total(), "", Target(0, 0, less=True)),
+        Figure("memory at most", megabytes(server, "VmHWM"), "MB", Target(260, 180, less=True)),
+        Figure("recovered after", again, "s", Target(1, 0.2, less=True)),
+    ]
+
+
+async def _recovered(server: Served, webhook: Callable[[], bytes]) -> float:
     """Seconds until a webhook is acknowledged within 50 ms."""
     began = time.perf_counter()
     async with Connection(server.url) as to:

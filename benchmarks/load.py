@@ -175,9 +175,9 @@ class Served:
         return time.perf_counter() - began - _QUIET_S
 
     def cpu_seconds(self) -> float:
-        """CPU time that the process has used; 0 where that cannot be told."""
+        """CPU time that the process's threads have used; 0 where that cannot be told."""
         try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+            threads = [thread.joinpath("schedstat").read_text() for thread in Path(f"/proc/{self.pid}/task").iterdir()]
         except OSError:
             return 0.0
-        return (int(fields[11]) + int(fields[12])) / 100
+        return sum(int(thread.split()[0]) for thread in threads) / 1e9

@@ -12,9 +12,8 @@ import time
 from itertools import count
 from pathlib import Path
 
-from benchmarks.arrivals import arrive, recovered
-from benchmarks.figures import Figure, Target, table
-from benchmarks.footprint import megabytes
+from benchmarks.arrivals import overload
+from benchmarks.figures import Figure, table
 from benchmarks.load import Connection, Served, body, request, run
 from benchmarks.servers import empty_database, pinned, prepared, process
 
@@ -57,18 +56,8 @@ async def measure(seconds: float) -> list[Figure]:
             await server.rests()
             maximum = await most(server, 5)
             await server.rests()
-            twice = await arrive(server, maximum * 2, seconds, large)
-            again = await recovered(server, large)
-            memory = megabytes(server, "VmHWM")
-    return [
-        Figure("webhooks of 100 KB, at most", maximum, "/s"),
-        Figure(f"twice as many for {seconds:g} s: acknowledged", twice.per_second(), "/s"),
-        Figure("of the most", twice.per_second() / maximum, "", Target(0.90, 0.97)),
-        Figure("refused with 503 and Retry-After", twice.refused),
-        Figure("neither", twice.others.total(), "", Target(0, 0, less=True)),
-        Figure("memory at most", memory, "MB", Target(260, 180, less=True)),
-        Figure("recovered after", again, "s", Target(1, 0.2, less=True)),
-    ]
+            twice = await overload(server, maximum, seconds, large)
+    return [Figure("webhooks of 100 KB, at most", maximum, "/s"), *twice]
 
 
 def main() -> None:

@@ -131,9 +131,7 @@ class Database:
             return await driver.transact(lambda running: work(Connection(running, self._statements)))
 
     async def write_once(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Run one statement for these rows, durably: on PostgreSQL it is its own transaction, without a BEGIN and a COMMIT."""
-        if self.is_sqlite:
-            return await self.write(lambda connection: connection.execute(statement, rows))
+        """Run one statement for these rows, durably: it is its own transaction, without a BEGIN and a COMMIT."""
         async with self._writer() as driver:
             return await Connection(driver, self._statements).execute(statement, rows)
 
